@@ -1,0 +1,69 @@
+"""The extensions of csbook, and nothing else: all metadata is in pyproject.toml.
+
+One switch, the environment variable ``CSBOOK_BUILD``:
+
+==========  ===================================================================
+release     -O3, no assertions (the default)
+debug       -O1 with line tracing, for coverage of the Cython sources
+sanitize    -O1 with AddressSanitizer and UndefinedBehaviourSanitizer
+==========  ===================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+BUILD = os.environ.get("CSBOOK_BUILD", "release")
+MSVC = sys.platform == "win32"
+
+FLAGS = {
+    "release": ["/O2"] if MSVC else ["-O3", "-g0", "-fno-math-errno", "-fvisibility=hidden"],
+    "debug": ["/Od"] if MSVC else ["-O1", "-g"],
+    "sanitize": [
+        "-O1",
+        "-g",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=undefined",
+        "-fno-omit-frame-pointer",
+        "-fno-wrapv",
+    ],
+}
+if BUILD not in FLAGS:
+    sys.exit(f"CSBOOK_BUILD is {BUILD!r}; expected one of {', '.join(FLAGS)}")
+
+MACROS: list[tuple[str, str | None]] = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+LINK: list[str] = []
+if BUILD == "debug":
+    MACROS += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
+if BUILD == "sanitize":
+    LINK = ["-fsanitize=address,undefined"]
+
+
+def extension(name: str, *, include_dirs: list[str]) -> Extension:
+    path = name.replace(".", "/")
+    return Extension(
+        name,
+        [f"{path}.pyx"],
+        include_dirs=include_dirs,
+        define_macros=MACROS,
+        extra_compile_args=FLAGS[BUILD],
+        extra_link_args=LINK,
+        depends=[],
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [
+            extension("csbook._core", include_dirs=[numpy.get_include(), "csbook/core"]),
+            extension("csbook.net._reader", include_dirs=["csbook/core"]),
+        ],
+        compiler_directives={"language_level": "3", "linetrace": BUILD == "debug"},
+        force=BUILD != "release",
+    )
+)
