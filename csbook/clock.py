@@ -1,4 +1,4 @@
-"""The only reader of time above the core. A clock is an argument wherever time matters, so that tests and replays own it."""
+"""The only reader of time above the core. A clock is an argument wherever time matters: tests and replays own it."""
 
 from __future__ import annotations
 

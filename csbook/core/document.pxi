@@ -1,0 +1,192 @@
+# A message as orjson parsed it, put into the same Message that the scanner fills: the slow path, and the judge of the fast.
+#
+# Both ways meet in Message, so everything after it - which book, which rule, how it is applied - exists once. What the
+# scanner says of a field is said here of the parsed value, with the same Status. Level numbers that are JSON numbers are
+# read from their source text (the standard library's parser hands it over), since a float has lost digits.
+
+cdef object _loads = None               # orjson.loads, or the standard library's where there is no orjson
+
+
+class _Source(str):
+    """The source text of a JSON number: a string that was none."""
+    __slots__ = ()
+
+
+def _constant(text):
+    raise ValueError(f"{text} is no JSON")
+
+
+def _text_loads(payload):
+    """json.loads that keeps every number as its source text."""
+    import json
+    return json.loads(payload, parse_float=_Source, parse_int=_Source, parse_constant=_constant)
+
+
+def _plain_loads(payload):
+    import json
+    return json.loads(bytes(payload).decode("utf-8"), parse_constant=_constant)
+
+
+cdef object loads():
+    global _loads
+    if _loads is None:
+        try:
+            from orjson import loads as found
+        except ImportError:
+            found = _plain_loads
+        _loads = found
+    return _loads
+
+
+cdef int object_integer(object value, int64_t* out) except -1:
+    """read_integer for a parsed value. Returns a Status."""
+    if isinstance(value, str):
+        text = value[1:] if value[:1] == "-" else value
+        if not text or not text.isascii() or not text.isdigit():
+            return BAD_TYPE
+        if len(text) > 4000:
+            return TOO_LARGE
+        value = int(value)
+    elif isinstance(value, bool) or not isinstance(value, int):
+        return BAD_TYPE
+    if not -INT64_MAX <= value <= INT64_MAX:
+        return TOO_LARGE
+    out[0] = value
+    return OK
+
+
+cdef bint has_numbers(object side) except -1:
+    """Whether a level of a side is given in JSON numbers."""
+    if not isinstance(side, list):
+        return False
+    for pair in side:
+        if isinstance(pair, list):
+            for value in pair:
+                if not isinstance(value, str):
+                    return True
+    return False
+
+
+@cython.final
+cdef class Document:
+    """What a parsed message holds beside its Message: the sides, and where they stand."""
+    cdef object body                    # the parsed payload
+    cdef object bids
+    cdef object asks
+    cdef object bid_size
+    cdef object ask_size
+    cdef list bids_path                 # keys from the payload down to the bids
+    cdef list asks_path
+
+
+cdef int document_object(Document doc, Message* m, Directory* d, const Table* table, dict body, int where, list path) except -1:
+    """Walk one object by the table; the slow twin of message_object and message_value."""
+    cdef const Key* key
+    cdef const Key* found
+    cdef int64_t number = 0
+    cdef bytes text
+    cdef int i, status, role
+    for word, value in body.items():
+        text = word.encode("utf-8", "surrogatepass")
+        found = NULL
+        for i in range(table.count):
+            key = &table.keys[i]
+            if key.where & where and key.size == len(text) and memcmp(key.text, <const char*>text, key.size) == 0:
+                found = key
+                break
+        if found == NULL:
+            continue
+        role = found.role
+        if role == R_DATA:
+            m.seen |= <uint32_t>1 << R_DATA
+            if isinstance(value, dict):
+                document_object(doc, m, d, table, value, INNER, path + [word])
+            continue
+        if m.seen >> role & 1:
+            # two words for one thing: no telling which is meant
+            message_fault(m, role, BAD_TYPE, NULL)
+            continue
+        m.seen |= <uint32_t>1 << role
+        m.shaped |= found.shape
+        if role == R_BIDS:
+            doc.bids = value
+            doc.bids_path = path + [word]
+        elif role == R_ASKS:
+            doc.asks = value
+            doc.asks_path = path + [word]
+        elif role == R_BID_SIZE:
+            doc.bid_size = value
+        elif role == R_ASK_SIZE:
+            doc.ask_size = value
+        elif role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME:
+            status = object_integer(value, &number)
+            if status != OK:
+                message_fault(m, role, status, NULL)
+            elif role == R_FIRST:
+                m.first = number
+            elif role == R_LAST:
+                m.last = number
+            elif role == R_PREVIOUS:
+                m.previous = number
+            elif number < 0 or number > INT64_MAX // table.time_unit:
+                message_fault(m, role, TOO_LARGE, NULL)
+            else:
+                m.time_ns = number * table.time_unit
+        elif not isinstance(value, str):
+            message_fault(m, role, BAD_TYPE, NULL)
+        else:
+            text = value.encode("utf-8", "surrogatepass")
+            if role == R_EVENT:
+                if text == table.event_depth[:table.event_depth_size]:
+                    m.event = EVENT_DEPTH
+                elif text == table.event_quote[:table.event_quote_size]:
+                    m.event = EVENT_QUOTE
+                else:
+                    m.event = EVENT_OTHER
+            elif role == R_SYMBOL:
+                message_name(m, d, <const char*>text, len(text))
+            else:
+                message_topic(m, d, <const char*>text, len(text))
+    return 0
+
+
+cdef int document_side(Document doc, Message* m, const Entry* entry, object payload, bint asks) except -1:
+    """Levels of one side into the Message's scratch, faults noted."""
+    cdef object side = doc.asks if asks else doc.bids
+    cdef object source
+    cdef int status
+    if has_numbers(side):
+        source = _text_loads(payload)
+        for word in (doc.asks_path if asks else doc.bids_path):
+            source = source[word]
+        side = source
+    if not isinstance(side, list):
+        status = BAD_TYPE
+        m.scan.index = -1
+        m.scan.part = -1
+    else:
+        status = parsed_levels(
+            side, &m.asks if asks else &m.bids, 0 if asks else -1, entry.price_decimals, entry.size_decimals,
+            &m.scan.needed, &m.scan.index, &m.scan.part,
+        )
+    if status == NO_MEMORY:
+        raise MemoryError
+    if status != OK:
+        message_fault(m, R_ASKS if asks else R_BIDS, status, NULL)
+    return 0
+
+
+cdef int document_quote(Document doc, Message* m, const Entry* entry) except -1:
+    cdef int needed = -1
+    cdef int i
+    if doc.bids is None or doc.asks is None or doc.bid_size is None or doc.ask_size is None:
+        return 0
+    if not m.seen >> R_LAST & 1 or m.fault != OK:
+        return 0
+    for i, value in enumerate((doc.bids, doc.bid_size, doc.asks, doc.ask_size)):
+        if not isinstance(value, (str, int)) or parsed_number(
+            value, entry.size_decimals if i & 1 else entry.price_decimals, &m.quote[i], &needed
+        ) != OK:
+            return 0
+    m.quoted = True
+    return 0

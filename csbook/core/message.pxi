@@ -1,0 +1,398 @@
+# One message, read by a table into a Message: what it names, its ids and times, its levels in scratch. No book is touched.
+#
+# Key order is not fixed, and levels may come before the symbol. Where all books of the router have the same scales
+# (Directory.one_scale) levels are read where they stand; otherwise they are passed over and read once the book is known.
+# What is wrong with a field is noted and the rest is read on: whether it matters is known at the end, when it is clear
+# whether this is a depth message at all. Only broken JSON ends the reading.
+
+cdef enum Topic:
+    TOPIC_NONE = 0
+    TOPIC_DEPTH = 1
+    TOPIC_OTHER = 2
+
+cdef enum Event:
+    EVENT_NONE = 0
+    EVENT_DEPTH = 1
+    EVENT_QUOTE = 2
+    EVENT_OTHER = 3
+
+cdef enum:
+    CHANNEL_UNKNOWN = -1                # a depth message that does not say of which channel
+    CHANNEL_DIFF = 0                    # N > 0: the N-level channel
+
+cdef struct Entry:                      # one book of a router
+    char name[32]                       # upper case
+    int32_t size
+    int32_t price_decimals
+    int32_t size_decimals
+    int32_t channel                     # bound to, or CHANNEL_UNBOUND
+    bint bound
+    bint touched                        # changed since the router was last asked
+    bint has_floor                      # `floor` is the id of the last message applied
+    bint tainted                        # older ids only, so far
+    int64_t floor
+    int64_t snapshot_id                 # of the snapshot that no change has joined yet; valid in phase SNAPSHOT
+    int32_t phase
+    int64_t ignored_since_ns
+    int64_t buffered_last               # last update id in the buffer
+    int64_t buffered_bytes
+    PyObject* book                      # borrowed from Router.order
+
+cdef struct Directory:                  # symbol -> entry
+    Entry* entries
+    Py_ssize_t count
+    Py_ssize_t recent                   # most likely the next one
+    int32_t* slots
+    Py_ssize_t mask
+    bint one_scale
+
+cdef struct Message:
+    Scan scan
+    Py_ssize_t entry                    # -1: none found
+    bint named                          # it says a symbol
+    bint renamed                        # it says two
+    Topic topic
+    Event event
+    int32_t channel
+    uint32_t seen                       # a bit per Role
+    bint shaped                         # a key that only depth messages have
+    int64_t first
+    int64_t last
+    int64_t previous
+    int64_t time_ns
+    Levels bids
+    Levels asks
+    const char* bids_at                 # levels still to be read, or a quote's price; its first byte
+    const char* asks_at
+    const char* bid_size_at             # sizes of a quote
+    const char* ask_size_at
+    int64_t quote[4]                    # bid, bid size, ask, ask size, where `quoted`
+    bint quoted
+    int fault                           # the first field that is wrong: Status, and where
+    int fault_role
+    int fault_part
+    int fault_needed
+    Py_ssize_t fault_index
+    Py_ssize_t fault_at
+
+
+cdef inline unsigned char upper(unsigned char c) noexcept nogil:
+    return c - 32 if c'a' <= c <= c'z' else c
+
+
+cdef inline uint64_t name_hash(const char* text, Py_ssize_t size) noexcept nogil:
+    cdef uint64_t h = 0xCBF29CE484222325ULL
+    cdef Py_ssize_t i
+    for i in range(size):
+        h = (h ^ upper(<unsigned char>text[i])) * 0x100000001B3ULL
+    return h ^ (h >> 29)
+
+
+cdef inline bint same_name(const Entry* entry, const char* text, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t i
+    if entry.size != size:
+        return False
+    for i in range(size):
+        if entry.name[i] != <char>upper(<unsigned char>text[i]):
+            return False
+    return True
+
+
+cdef Py_ssize_t directory_find(Directory* d, const char* text, Py_ssize_t size) noexcept nogil:
+    """The entry of a symbol in any case, or -1."""
+    cdef Py_ssize_t slot
+    if d.recent < d.count and same_name(&d.entries[d.recent], text, size):
+        return d.recent
+    slot = <Py_ssize_t>(name_hash(text, size)) & d.mask
+    while d.slots[slot] >= 0:
+        if same_name(&d.entries[d.slots[slot]], text, size):
+            return d.slots[slot]
+        slot = (slot + 1) & d.mask
+    return -1
+
+
+cdef void message_fault(Message* m, int role, int status, const char* at) noexcept nogil:
+    """Note the first field that is wrong."""
+    if m.fault != OK:
+        return
+    m.fault = status
+    m.fault_role = role
+    m.fault_part = m.scan.part if role == R_BIDS or role == R_ASKS else -1
+    m.fault_index = m.scan.index if role == R_BIDS or role == R_ASKS else -1
+    m.fault_needed = m.scan.needed
+    m.fault_at = at - m.scan.begin if at != NULL else -1
+
+
+cdef void message_name(Message* m, Directory* d, const char* text, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t entry = directory_find(d, text, size)
+    if m.named and entry != m.entry:
+        m.renamed = True
+        return
+    m.named = True
+    m.entry = entry
+
+
+cdef void message_topic(Message* m, Directory* d, const char* text, Py_ssize_t size) noexcept nogil:
+    """`btcusdt@depth`, `btcusdt@depth20`, either with `@100ms`: symbol and channel. Any other name is another topic."""
+    cdef Py_ssize_t at = 0, i
+    cdef int32_t levels = 0
+    while at < size and text[at] != c'@':
+        at += 1
+    m.topic = TOPIC_OTHER
+    if size - at < 6 or memcmp(text + at, b"@depth", 6) != 0:
+        return
+    i = at + 6
+    while i < size and c'0' <= text[i] <= c'9' and levels < 100000:
+        levels = levels * 10 + (text[i] - c'0')
+        i += 1
+    if i < size and text[i] != c'@':
+        return
+    m.topic = TOPIC_DEPTH
+    m.channel = levels
+    message_name(m, d, text, at)
+
+
+cdef const char* message_value(
+    Message* m, Directory* d, const Table* table, const Key* key, const char* p, int above
+) noexcept nogil:
+    """One value that the table knows, from its first byte; R_DATA is the caller's."""
+    cdef Scan* s = &m.scan
+    cdef const char* q
+    cdef int64_t number = 0
+    cdef Levels* levels
+    cdef const Entry* entry
+    cdef int role = key.role
+    if m.seen >> role & 1:
+        return bad(s, p, DECLINED)
+    m.seen |= <uint32_t>1 << role
+    m.shaped |= key.shape
+    if role == R_BIDS or role == R_ASKS:
+        if p[0] == c'[' and m.event <= EVENT_DEPTH and m.topic != TOPIC_OTHER:
+            levels = &m.bids if role == R_BIDS else &m.asks
+            if d.one_scale or m.entry >= 0:
+                entry = &d.entries[m.entry if m.entry >= 0 else 0]
+                q = read_levels(
+                    s, p, levels, -1 if role == R_BIDS else 0, entry.price_decimals, entry.size_decimals
+                )
+                if likely(q != NULL):
+                    return q
+                if s.status == BAD_SYNTAX or s.status == DECLINED or s.status == NO_MEMORY:
+                    return NULL
+                message_fault(m, role, s.status, s.at)
+            elif role == R_BIDS:
+                m.bids_at = p
+            else:
+                m.asks_at = p
+            return skip_value(s, p, above)
+        if p[0] == c'"' and table.event_quote_size:
+            if role == R_BIDS:
+                m.bids_at = p
+            else:
+                m.asks_at = p
+            return skip_value(s, p, above)
+        s.part = -1
+        s.index = -1
+        message_fault(m, role, BAD_TYPE, p)
+        return skip_value(s, p, above)
+    if role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME:
+        q = read_integer(s, p, &number)
+        if unlikely(q == NULL):
+            message_fault(m, role, s.status, p)
+            return skip_value(s, p, above)
+        if role == R_FIRST:
+            m.first = number
+        elif role == R_LAST:
+            m.last = number
+        elif role == R_PREVIOUS:
+            m.previous = number
+        elif number < 0 or number > INT64_MAX // table.time_unit:
+            message_fault(m, role, TOO_LARGE, p)
+        else:
+            m.time_ns = number * table.time_unit
+        return q
+    # text
+    q = skip_value(s, p, above)
+    if q == NULL:
+        return NULL
+    if p[0] != c'"':
+        if role == R_SYMBOL or role == R_TOPIC or role == R_EVENT:
+            message_fault(m, role, BAD_TYPE, p)
+        return q
+    if role == R_EVENT:
+        if q - p - 2 == table.event_depth_size and memcmp(p + 1, table.event_depth, q - p - 2) == 0:
+            m.event = EVENT_DEPTH
+        elif table.event_quote_size == q - p - 2 and memcmp(p + 1, table.event_quote, q - p - 2) == 0:
+            m.event = EVENT_QUOTE
+        else:
+            m.event = EVENT_OTHER
+    elif role == R_SYMBOL:
+        message_name(m, d, p + 1, q - p - 2)
+    elif role == R_TOPIC:
+        message_topic(m, d, p + 1, q - p - 2)
+    elif role == R_BID_SIZE:
+        m.bid_size_at = p
+    elif role == R_ASK_SIZE:
+        m.ask_size_at = p
+    return q
+
+
+cdef const char* message_object(
+    Message* m, Directory* d, const Table* table, const char* p, int where
+) noexcept nogil:
+    """An object from its brace on: the outer one (where = OUTER) or the one under `data` (INNER)."""
+    cdef Scan* s = &m.scan
+    cdef const char* name
+    cdef const Key* key
+    cdef uint64_t head
+    cdef Py_ssize_t size
+    cdef int i, guess = 0
+    cdef unsigned char c
+    p = skip_blank(p + 1, s.end)
+    if p == s.end:
+        return bad(s, p, BAD_SYNTAX)
+    if p[0] == c'}':
+        return p + 1
+    while True:
+        if p[0] != c'"':
+            return bad(s, p, BAD_SYNTAX)
+        name = p + 1
+        p = name
+        head = 0
+        while True:
+            if unlikely(p == s.end):
+                return bad(s, p, BAD_SYNTAX)
+            c = <unsigned char>p[0]
+            if c == c'"':
+                break
+            if unlikely(c < 0x20 or c == c'\\' or c >= 0x80):
+                return bad(s, p, BAD_SYNTAX if c < 0x20 else DECLINED)
+            if p - name < 8:
+                head |= <uint64_t>c << (8 * (p - name))
+            p += 1
+        size = p - name
+        p = skip_blank(p + 1, s.end)
+        if p == s.end or p[0] != c':':
+            return bad(s, p, BAD_SYNTAX)
+        p = skip_blank(p + 1, s.end)
+        if p == s.end:
+            return bad(s, p, BAD_SYNTAX)
+        # keys mostly come in the order of the table
+        key = NULL
+        for i in range(table.count):
+            if table.keys[guess].head == head and table.keys[guess].size == size and (
+                size <= 8 or memcmp(table.keys[guess].text, name, size) == 0
+            ):
+                if table.keys[guess].where & where:
+                    key = &table.keys[guess]
+                guess = guess + 1 if guess + 1 < table.count else 0
+                break
+            guess = guess + 1 if guess + 1 < table.count else 0
+        if key == NULL:
+            p = skip_value(s, p, where)
+        elif key.role == R_DATA:
+            if m.seen >> R_DATA & 1:
+                return bad(s, p, DECLINED)
+            m.seen |= <uint32_t>1 << R_DATA
+            p = message_object(m, d, table, p, INNER) if p[0] == c'{' else skip_value(s, p, where)
+        else:
+            p = message_value(m, d, table, key, p, where)
+        if unlikely(p == NULL):
+            return NULL
+        p = skip_blank(p, s.end)
+        if p == s.end:
+            return bad(s, p, BAD_SYNTAX)
+        if p[0] == c'}':
+            return p + 1
+        if p[0] != c',':
+            return bad(s, p, BAD_SYNTAX)
+        p = skip_blank(p + 1, s.end)
+        if p == s.end:
+            return bad(s, p, BAD_SYNTAX)
+
+
+cdef inline void message_reset(Message* m, const char* data, Py_ssize_t size) noexcept nogil:
+    m.scan.begin = data
+    m.scan.end = data + size
+    m.scan.at = data
+    m.scan.status = OK
+    m.scan.needed = -1
+    m.scan.index = -1
+    m.scan.part = -1
+    m.entry = -1
+    m.named = False
+    m.renamed = False
+    m.topic = TOPIC_NONE
+    m.event = EVENT_NONE
+    m.channel = CHANNEL_UNKNOWN
+    m.seen = 0
+    m.shaped = False
+    m.first = 0
+    m.last = 0
+    m.previous = 0
+    m.time_ns = 0
+    m.bids.count = 0
+    m.bids.zeros = 0
+    m.bids.ordered = True
+    m.asks.count = 0
+    m.asks.zeros = 0
+    m.asks.ordered = True
+    m.bids_at = NULL
+    m.asks_at = NULL
+    m.bid_size_at = NULL
+    m.ask_size_at = NULL
+    m.quoted = False
+    m.fault = OK
+
+
+cdef int message_scan(Message* m, Directory* d, const Table* table, const char* data, Py_ssize_t size) noexcept nogil:
+    """Read a whole payload. OK, DECLINED, or why it is no message; what was read until then stands in `m`."""
+    cdef const char* p
+    cdef const char* end = data + size
+    message_reset(m, data, size)
+    while end > data and ((end - 1)[0] == c' ' or (end - 1)[0] == c'\n' or (end - 1)[0] == c'\r' or (end - 1)[0] == c'\t'):
+        end -= 1
+    m.scan.end = end
+    p = skip_blank(data, end)
+    if p == end:
+        bad(&m.scan, p, BAD_SYNTAX)
+        return BAD_SYNTAX
+    if p[0] != c'{' or (end - 1)[0] != c'}':
+        return DECLINED                 # no object, or cut off: orjson tells which
+    p = message_object(m, d, table, p, OUTER)
+    if p == NULL:
+        return m.scan.status
+    if p != end:
+        bad(&m.scan, p, BAD_SYNTAX)
+        return BAD_SYNTAX
+    return OK
+
+
+cdef int message_deferred(Message* m, const Entry* entry) noexcept nogil:
+    """Read the levels that had to wait for their book. They are valid JSON by now; OK or the fault noted."""
+    cdef const char* p
+    cdef int role
+    for role in range(R_BIDS, R_ASKS + 1):
+        p = m.bids_at if role == R_BIDS else m.asks_at
+        if p == NULL or m.fault != OK:
+            continue
+        m.scan.needed = -1
+        if read_levels(
+            &m.scan, p, &m.bids if role == R_BIDS else &m.asks, -1 if role == R_BIDS else 0,
+            entry.price_decimals, entry.size_decimals
+        ) == NULL:
+            if m.scan.status == DECLINED or m.scan.status == NO_MEMORY:
+                return m.scan.status
+            message_fault(m, role, m.scan.status, m.scan.at)
+    return OK
+
+
+cdef void message_quote(Message* m, const Entry* entry) noexcept nogil:
+    """Read the venue's own best bid and ask, once the book is known; `quoted` says whether all four were good."""
+    m.quoted = (
+        m.bids_at != NULL and m.asks_at != NULL and m.bid_size_at != NULL and m.ask_size_at != NULL
+        and m.seen >> R_LAST & 1 and m.fault == OK
+        and read_decimal(&m.scan, m.bids_at, entry.price_decimals, &m.quote[0]) != NULL
+        and read_decimal(&m.scan, m.bid_size_at, entry.size_decimals, &m.quote[1]) != NULL
+        and read_decimal(&m.scan, m.asks_at, entry.price_decimals, &m.quote[2]) != NULL
+        and read_decimal(&m.scan, m.ask_size_at, entry.size_decimals, &m.quote[3]) != NULL
+    )

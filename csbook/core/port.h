@@ -1,0 +1,153 @@
+/* What Cython cannot say about compilers and machines, and nothing of the book.
+ *
+ * Owns: atomics for the sequence lock, the two clocks, aligned memory, overflow-checked products.
+ * Every function is static inline, has the same meaning on gcc, clang and MSVC, and allocates nothing
+ * except csb_alloc. A construct that one of the compilers lacks (__int128, C11 atomics, target
+ * attributes) is spelled here once and used by name elsewhere.
+ */
+#ifndef CSBOOK_PORT_H
+#define CSBOOK_PORT_H
+
+#include <stdint.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(_MSC_VER)
+#  include <windows.h>
+#  include <intrin.h>
+#  include <malloc.h>
+#  define CSB_LIKELY(x) (x)
+#  define CSB_UNLIKELY(x) (x)
+#else
+#  include <time.h>
+#  define CSB_LIKELY(x) __builtin_expect(!!(x), 1)
+#  define CSB_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#endif
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+#define CSB_CACHE_LINE 64
+
+static inline void *csb_alloc(size_t size)
+{
+    void *block = NULL;
+#if defined(_MSC_VER)
+    block = _aligned_malloc(size, CSB_CACHE_LINE);
+#else
+    if (posix_memalign(&block, CSB_CACHE_LINE, size) != 0)
+        block = NULL;
+#endif
+    if (block != NULL)
+        memset(block, 0, size);
+    return block;
+}
+
+static inline void csb_free(void *block)
+{
+#if defined(_MSC_VER)
+    _aligned_free(block);
+#else
+    free(block);
+#endif
+}
+
+/* ---- sequence lock -------------------------------------------------------------------------------
+ * Writer: store odd, release fence, data, store even with release.
+ * Reader: acquire load, relaxed loads, acquire fence, reload.
+ */
+
+#if defined(_MSC_VER)
+static inline uint64_t csb_load_acquire(const uint64_t *p)
+{
+    uint64_t v = *(const volatile uint64_t *)p;
+#  if defined(_M_ARM64)
+    __dmb(_ARM64_BARRIER_ISHLD);
+#  else
+    _ReadWriteBarrier();
+#  endif
+    return v;
+}
+static inline uint64_t csb_load_relaxed(const uint64_t *p) { return *(const volatile uint64_t *)p; }
+static inline void csb_store_relaxed(uint64_t *p, uint64_t v) { *(volatile uint64_t *)p = v; }
+static inline void csb_fence_release(void)
+{
+#  if defined(_M_ARM64)
+    __dmb(_ARM64_BARRIER_ISH);
+#  else
+    _ReadWriteBarrier();
+#  endif
+}
+static inline void csb_fence_acquire(void)
+{
+#  if defined(_M_ARM64)
+    __dmb(_ARM64_BARRIER_ISHLD);
+#  else
+    _ReadWriteBarrier();
+#  endif
+}
+static inline void csb_store_release(uint64_t *p, uint64_t v)
+{
+    csb_fence_release();
+    *(volatile uint64_t *)p = v;
+}
+#else
+static inline uint64_t csb_load_acquire(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint64_t csb_load_relaxed(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void csb_store_relaxed(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+static inline void csb_fence_release(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
+static inline void csb_fence_acquire(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+static inline void csb_store_release(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+#endif
+
+static inline int64_t csb_load_i64(const int64_t *p)
+{
+    return (int64_t)csb_load_relaxed((const uint64_t *)p);
+}
+
+/* ---- arithmetic ---------------------------------------------------------------------------------- */
+
+/* a * b into *out; returns 1 if the product does not fit into 64 bits. */
+static inline int csb_mul_overflow(uint64_t a, uint64_t b, uint64_t *out)
+{
+#if defined(_MSC_VER)
+    if (a != 0 && b > UINT64_MAX / a)
+        return 1;
+    *out = a * b;
+    return 0;
+#else
+    return __builtin_mul_overflow(a, b, out);
+#endif
+}
+
+/* ---- clocks, both in ns --------------------------------------------------------------------------- */
+
+static inline int64_t csb_monotonic_ns(void)
+{
+#if defined(_MSC_VER)
+    LARGE_INTEGER frequency, count;
+    QueryPerformanceFrequency(&frequency);
+    QueryPerformanceCounter(&count);
+    return (int64_t)(count.QuadPart / frequency.QuadPart) * 1000000000LL
+         + (int64_t)(count.QuadPart % frequency.QuadPart) * 1000000000LL / frequency.QuadPart;
+#else
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
+#endif
+}
+
+static inline int64_t csb_realtime_ns(void)
+{
+#if defined(_MSC_VER)
+    FILETIME t;
+    GetSystemTimePreciseAsFileTime(&t);
+    return ((((int64_t)t.dwHighDateTime << 32) | t.dwLowDateTime) - 116444736000000000LL) * 100;
+#else
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
+#endif
+}
+
+#endif

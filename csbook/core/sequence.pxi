@@ -1,0 +1,55 @@
+# Continuity: whether a change joins a snapshot, follows the last one, is old news, or shows that something was lost.
+#
+# Pure verdicts from ids; the rules are rows of the design's table "Sequence rules are data" (Binance fact sheet, section
+# 2.4, for RULE_PREVIOUS). L is the id of a snapshot. Ids are not contiguous on Binance, so L may fall between `pu` and
+# `U`; `pu <= L <= u` is then still a safe anchor, since nothing was published in between.
+
+cdef enum Phase:
+    PHASE_WAITING = 0                   # no snapshot that a change could join; changes are buffered
+    PHASE_SNAPSHOT = 1                  # the levels are a snapshot's, and no change has joined it yet
+    PHASE_CHAINED = 2                   # continuous up to `floor`
+
+cdef enum Verdict:
+    V_APPLY = 0
+    V_OLD = 1                           # its content is in the book already
+    V_LOST = 2                          # something between the book and this change is missing
+
+cdef enum:
+    OLDER_ONLY_NS = 1000000000          # only older ids for so long: STALE
+    CROSSED_NS = 1000000000             # crossed for so long, or so many messages, on a diff venue: ghost levels
+    CROSSED_MESSAGES = 20
+    BUFFER_BYTES = 67108864             # of changes waiting for a snapshot, per symbol
+
+
+cdef inline int verdict_chain(int64_t floor, int64_t first, int64_t last, int64_t previous, bint has_previous) noexcept nogil:
+    """A change after a change that ended at `floor`."""
+    if last <= floor:
+        return V_OLD
+    if has_previous:
+        return V_APPLY if previous == floor else V_LOST
+    return V_APPLY if first == floor + 1 else V_LOST
+
+
+cdef inline int verdict_join(int64_t snapshot, int64_t first, int64_t last, int64_t previous, bint has_previous) noexcept nogil:
+    """A change against a snapshot with id L = `snapshot`. V_LOST: the snapshot is too old for it."""
+    if has_previous:
+        if last < snapshot:
+            return V_OLD
+        return V_APPLY if previous <= snapshot else V_LOST
+    if last <= snapshot:
+        return V_OLD
+    return V_APPLY if first <= snapshot + 1 else V_LOST
+
+
+cdef inline bint entry_sequenced(const Entry* e, const Table* table) noexcept nogil:
+    """Whether a lost message would be noticed: the book is fed from a diff channel."""
+    if e.bound:
+        return e.channel == CHANNEL_DIFF
+    return table.rule == RULE_PREVIOUS and not table.levels_replace
+
+
+cdef inline int settled_state(const BookHeader* h, int64_t max_lag_ns, int64_t event_ns, int64_t receive_ns) noexcept nogil:
+    """The state that an applied, continuous message leads to; crossing is added where the levels are written."""
+    if max_lag_ns > 0 and event_ns > 0 and receive_ns > 0 and receive_ns - event_ns > max_lag_ns:
+        return STATE_STALE
+    return STATE_LIVE

@@ -1,0 +1,207 @@
+# One side of a book inside its block: find, set, erase, replace, and the digest that walks it.
+#
+# Prices stand strictly best first in slots [head, head + count) and sizes beside them; there is room in front of the best
+# level, so a change at level k moves about min(k, count - k) entries. `mask` is 0 for asks and -1 for bids: a price xor
+# mask rises from best to worst on both sides, so every comparison here is written once. Nothing allocates and nothing can
+# fail: the caller has reserved `slots` for all that may come in, before the write section opened.
+
+cdef struct SideRef:                    # where a side lies, for the length of one call
+    int64_t* prices                     # slot 0
+    int64_t* sizes
+    SideHeader* header
+    int64_t slots
+    int64_t mask
+
+
+cdef inline SideRef side_of(BookHeader* h, bint asks) noexcept nogil:
+    cdef SideRef s
+    s.header = &h.asks if asks else &h.bids
+    s.prices = <int64_t*>(<char*>h + s.header.prices)
+    s.sizes = <int64_t*>(<char*>h + s.header.sizes)
+    s.slots = h.slots
+    s.mask = 0 if asks else -1
+    return s
+
+
+cdef inline int64_t side_find(const SideRef* s, int64_t price) noexcept nogil:
+    """The first level that is not better than `price`: its own level, or where it would go. O(log n), near the touch O(1)."""
+    cdef const int64_t* base = s.prices + s.header.head
+    cdef int64_t n = s.header.count
+    cdef int64_t key = price ^ s.mask
+    cdef int64_t low = 0, half, step = 8
+    # gallop from the touch: most changes are near it
+    while step < n and (base[step] ^ s.mask) < key:
+        low = step + 1
+        step <<= 2
+    if step < n:
+        n = step
+    n -= low
+    base += low
+    while n > 0:
+        half = n >> 1
+        if (base[half] ^ s.mask) < key:
+            base += half + 1
+            n -= half + 1
+        else:
+            n = half
+    return base - (s.prices + s.header.head)
+
+
+cdef void side_recentre(SideRef* s) noexcept nogil:
+    """Put the levels into the middle of the slots. O(n), once in many insertions."""
+    cdef int64_t head = (s.slots - s.header.count) >> 1
+    memmove(s.prices + head, s.prices + s.header.head, s.header.count * sizeof(int64_t))
+    memmove(s.sizes + head, s.sizes + s.header.head, s.header.count * sizeof(int64_t))
+    s.header.head = head
+
+
+cdef inline void side_insert(SideRef* s, int64_t at, int64_t price, int64_t size) noexcept nogil:
+    """A new level at index `at`; there is a free slot."""
+    cdef int64_t n = s.header.count
+    cdef int64_t head
+    cdef bint front = at < n - at
+    if (s.header.head == 0) if front else (s.header.head + n == s.slots):
+        if s.slots - n >= 2:
+            side_recentre(s)
+        else:
+            front = s.header.head > 0   # one slot is left: take it, wherever it is
+    head = s.header.head
+    if front and head == 0:
+        front = False
+    if front:
+        memmove(s.prices + head - 1, s.prices + head, at * sizeof(int64_t))
+        memmove(s.sizes + head - 1, s.sizes + head, at * sizeof(int64_t))
+        head -= 1
+        s.header.head = head
+    else:
+        memmove(s.prices + head + at + 1, s.prices + head + at, (n - at) * sizeof(int64_t))
+        memmove(s.sizes + head + at + 1, s.sizes + head + at, (n - at) * sizeof(int64_t))
+    s.prices[head + at] = price
+    s.sizes[head + at] = size
+    s.header.count = n + 1
+
+
+cdef inline void side_erase(SideRef* s, int64_t at) noexcept nogil:
+    cdef int64_t n = s.header.count
+    cdef int64_t head = s.header.head
+    if at < n - at:
+        memmove(s.prices + head + 1, s.prices + head, at * sizeof(int64_t))
+        memmove(s.sizes + head + 1, s.sizes + head, at * sizeof(int64_t))
+        s.header.head = head + 1
+    else:
+        memmove(s.prices + head + at, s.prices + head + at + 1, (n - at - 1) * sizeof(int64_t))
+        memmove(s.sizes + head + at, s.sizes + head + at + 1, (n - at - 1) * sizeof(int64_t))
+    s.header.count = n - 1
+
+
+cdef void side_change(SideRef* s, const Levels* levels, uint64_t* absent) noexcept nogil:
+    """Absolute sizes, in the order given; size 0 deletes, an absent level is counted."""
+    cdef Py_ssize_t i
+    cdef int64_t at, price, size
+    for i in range(levels.count):
+        price = levels.prices[i]
+        size = levels.sizes[i]
+        at = side_find(s, price)
+        if at < s.header.count and s.prices[s.header.head + at] == price:
+            if size != 0:
+                s.sizes[s.header.head + at] = size
+            else:
+                side_erase(s, at)
+        elif size != 0:
+            side_insert(s, at, price, size)
+        else:
+            absent[0] += 1
+
+
+cdef void side_replace(SideRef* s, const Levels* levels, int64_t limit) noexcept nogil:
+    """The whole side from levels that are strictly best first, at most `limit` of them."""
+    cdef int64_t n = min(<int64_t>levels.count, limit)
+    cdef int64_t head = (s.slots - n) >> 1
+    memcpy(s.prices + head, levels.prices, n * sizeof(int64_t))
+    memcpy(s.sizes + head, levels.sizes, n * sizeof(int64_t))
+    s.header.head = head
+    s.header.count = n
+
+
+cdef int64_t side_new_levels(const SideRef* s, const Levels* levels) noexcept nogil:
+    """How many of the changes would add a level."""
+    cdef Py_ssize_t i
+    cdef int64_t at, added = 0
+    for i in range(levels.count):
+        if levels.sizes[i] != 0:
+            at = side_find(s, levels.prices[i])
+            added += not (at < s.header.count and s.prices[s.header.head + at] == levels.prices[i])
+    return added
+
+
+cdef inline uint64_t digest_word(uint64_t h, uint64_t word) noexcept nogil:
+    h = (h ^ word) * 0xFF51AFD7ED558CCDULL
+    return h ^ (h >> 32)
+
+
+cdef uint64_t side_digest(const SideRef* s, uint64_t h) noexcept nogil:
+    cdef int64_t i
+    for i in range(s.header.head, s.header.head + s.header.count):
+        h = digest_word(h, <uint64_t>s.prices[i])
+        h = digest_word(h, <uint64_t>s.sizes[i])
+    return h
+
+
+# -- levels on their way in ---------------------------------------------------------------------------------------
+
+cdef struct Arrival:                    # a level and the order in which it came, for a stable sort
+    int64_t key
+    int64_t price
+    int64_t size
+    Py_ssize_t place
+
+
+cdef int _by_key(const void* a, const void* b) noexcept nogil:
+    cdef const Arrival* x = <const Arrival*>a
+    cdef const Arrival* y = <const Arrival*>b
+    if x.key != y.key:
+        return -1 if x.key < y.key else 1
+    return -1 if x.place < y.place else 1
+
+
+cdef int levels_settle(Levels* levels, int64_t mask, uint64_t* unsorted, uint64_t* merged, uint64_t* zeros) noexcept nogil:
+    """Make a snapshot's side strictly best first: sorted, the last of equal prices kept, sizes of zero dropped."""
+    cdef Arrival* all
+    cdef Py_ssize_t i, n = 0
+    cdef bint jumbled = False
+    if levels.ordered and levels.zeros == 0:
+        return OK
+    if not levels.ordered:
+        all = <Arrival*>malloc(levels.count * sizeof(Arrival))
+        if all == NULL:
+            return NO_MEMORY
+        for i in range(levels.count):
+            all[i].key = levels.prices[i] ^ mask
+            all[i].price = levels.prices[i]
+            all[i].size = levels.sizes[i]
+            all[i].place = i
+            if i > 0 and all[i].key < all[i - 1].key:
+                jumbled = True
+        unsorted[0] += jumbled
+        qsort(all, levels.count, sizeof(Arrival), _by_key)
+        for i in range(levels.count):
+            if n > 0 and levels.prices[n - 1] == all[i].price:
+                n -= 1
+                merged[0] += 1
+            levels.prices[n] = all[i].price
+            levels.sizes[n] = all[i].size
+            n += 1
+        free(all)
+        levels.count = n
+        levels.ordered = True
+    n = 0
+    for i in range(levels.count):
+        if levels.sizes[i] == 0:
+            zeros[0] += 1
+            continue
+        levels.prices[n] = levels.prices[i]
+        levels.sizes[n] = levels.sizes[i]
+        n += 1
+    levels.count = n
+    levels.zeros = 0
+    return OK

@@ -1,0 +1,129 @@
+# How each venue spells a depth message, and by which rule its changes join: facts, no code of a venue's own.
+#
+# A Key says which word stands where (outer object, the object under `data`, or both) and what it means. The one scanner
+# in message.pxi and the parsed way in router.pxi read every venue by these tables. Sources: the venues' fact sheets; for
+# `coinswitch` the integration guide, sections 2.1 and 3.1.2, its diff stream in Binance's shape.
+
+cdef enum Role:
+    R_TOPIC = 0                         # the stream's name, which names symbol and channel
+    R_DATA = 1                          # the object that the envelope holds
+    R_EVENT = 2                         # which kind of message it is
+    R_SYMBOL = 3
+    R_FIRST = 4                         # first update id in the message
+    R_LAST = 5                          # last update id
+    R_PREVIOUS = 6                      # last update id of the message before
+    R_TIME = 7                          # event time
+    R_BIDS = 8                          # levels, or the best bid's price in a quote
+    R_ASKS = 9
+    R_BID_SIZE = 10                     # of a quote
+    R_ASK_SIZE = 11
+    ROLES = 12
+
+cdef enum Where:
+    OUTER = 1
+    INNER = 2
+    BOTH = 3
+
+cdef enum Rule:
+    RULE_REPLACE = 0                    # each message is the whole book; lower ids are older
+    RULE_PREVIOUS = 1                   # previous == last applied; anchor previous <= L <= last
+    RULE_SPLICE = 2                     # as RULE_PREVIOUS where `pu` is sent, else first == last applied + 1
+
+cdef struct Key:
+    uint64_t head                       # the first eight bytes, little endian
+    int32_t size
+    uint8_t role
+    uint8_t where
+    uint8_t shape                       # 1: a message with this key is a depth message though nothing else says so
+    char text[16]
+
+cdef struct Table:
+    int32_t count
+    Key[16] keys
+    Rule rule                           # of the diff channel
+    bint diff                           # the venue has a diff channel
+    bint levels_replace                 # a bare snapshot shape comes in the stream
+    int64_t time_unit                   # ns per unit of R_TIME
+    char event_depth[16]
+    int32_t event_depth_size
+    char event_quote[16]
+    int32_t event_quote_size
+
+cdef Table _COINSWITCH
+cdef Table _COINSWITCH_REST
+cdef Table _BINANCE
+cdef Table _BINANCE_REST
+
+
+cdef inline uint64_t key_head(const char* text, Py_ssize_t size) noexcept nogil:
+    cdef uint64_t head = 0
+    cdef Py_ssize_t i
+    for i in range(min(size, <Py_ssize_t>8)):
+        head |= <uint64_t><unsigned char>text[i] << (8 * i)
+    return head
+
+
+cdef int _fill(Table* table, list keys, Rule rule, bint diff, bint levels_replace, bytes depth, bytes quote) except -1:
+    cdef Key* key
+    cdef bytes text
+    memset(table, 0, sizeof(Table))
+    assert len(keys) <= 16
+    for text, role, where, shape in keys:
+        assert len(text) <= 16
+        key = &table.keys[table.count]
+        key.size = <int32_t>len(text)
+        key.head = key_head(text, len(text))
+        memcpy(key.text, <const char*>text, len(text))
+        key.role = role
+        key.where = where
+        key.shape = shape
+        table.count += 1
+    table.rule = rule
+    table.diff = diff
+    table.levels_replace = levels_replace
+    table.time_unit = 1000000           # milliseconds
+    table.event_depth_size = <int32_t>len(depth)
+    memcpy(table.event_depth, <const char*>depth, len(depth))
+    table.event_quote_size = <int32_t>len(quote)
+    memcpy(table.event_quote, <const char*>quote, len(quote))
+    return 0
+
+
+# The diff stream of Binance: fact sheet binance, sections 2.1 and 3; the envelope of combined streams: section 1.
+_DIFF_KEYS = [
+    (b"stream", R_TOPIC, OUTER, 0),
+    (b"data", R_DATA, OUTER, 0),
+    (b"e", R_EVENT, BOTH, 0),
+    (b"E", R_TIME, BOTH, 0),
+    (b"s", R_SYMBOL, BOTH, 0),
+    (b"U", R_FIRST, BOTH, 0),
+    (b"u", R_LAST, BOTH, 0),
+    (b"pu", R_PREVIOUS, BOTH, 0),
+    (b"b", R_BIDS, BOTH, 0),
+    (b"a", R_ASKS, BOTH, 0),
+]
+_QUOTE_KEYS = [(b"B", R_BID_SIZE, BOTH, 0), (b"A", R_ASK_SIZE, BOTH, 0)]
+_SNAPSHOT_KEYS = [
+    (b"lastUpdateId", R_LAST, BOTH, 1),
+    (b"bids", R_BIDS, BOTH, 1),
+    (b"asks", R_ASKS, BOTH, 1),
+]
+_REST_KEYS = [(b"data", R_DATA, OUTER, 0), (b"E", R_TIME, BOTH, 0), (b"symbol", R_SYMBOL, BOTH, 0)]
+
+_fill(&_COINSWITCH, _SNAPSHOT_KEYS + _DIFF_KEYS, RULE_SPLICE, True, True, b"depthUpdate", b"")
+_fill(&_COINSWITCH_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_SPLICE, True, True, b"", b"")
+_fill(&_BINANCE, _DIFF_KEYS + _QUOTE_KEYS, RULE_PREVIOUS, True, False, b"depthUpdate", b"bookTicker")
+_fill(&_BINANCE_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_PREVIOUS, True, True, b"", b"")
+
+cdef const Table* table_of(str venue) except NULL:
+    """The stream table of a venue, by name. Raises UsageError."""
+    if venue == "coinswitch":
+        return &_COINSWITCH
+    if venue == "binance":
+        return &_BINANCE
+    raise UsageError(f"unknown venue {venue!r}; the router knows: binance, coinswitch")
+
+
+cdef inline const Table* rest_table(const Table* stream) noexcept nogil:
+    """The table of the same venue's REST snapshot."""
+    return &_BINANCE_REST if stream == &_BINANCE else &_COINSWITCH_REST
