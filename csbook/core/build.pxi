@@ -34,7 +34,7 @@ def build_info():
         "version": __version__,
         "layout": CSBOOK_LAYOUT,
         "header_size": sizeof(BookHeader),
-        "scanner": "scalar",
+        "scanner": _scanner(),
         "compiler": CSB_COMPILER.decode("ascii", "replace"),
         "sanitized": bool(CSB_SANITIZED),
         "cython": _CYTHON.decode("ascii"),

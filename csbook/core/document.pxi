@@ -91,7 +91,7 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
         found = NULL
         for i in range(table.count):
             key = &table.keys[i]
-            if key.where & where and key.size == len(text) and memcmp(key.text, <const char*>text, key.size) == 0:
+            if key.where & where and key.size == len(text) and memcmp(&key.text[0], <const char*>text, key.size) == 0:
                 found = key
                 break
         if found == NULL:

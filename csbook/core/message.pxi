@@ -241,12 +241,9 @@ cdef const char* message_object(
 ) noexcept nogil:
     """An object from its brace on: the outer one (where = OUTER) or the one under `data` (INNER)."""
     cdef Scan* s = &m.scan
-    cdef const char* name
     cdef const Key* key
-    cdef uint64_t head
-    cdef Py_ssize_t size
+    cdef uint64_t[2] word
     cdef int i, guess = 0
-    cdef unsigned char c
     p = skip_blank(p + 1, s.end)
     if p == s.end:
         return bad(s, p, BAD_SYNTAX)
@@ -255,38 +252,33 @@ cdef const char* message_object(
     while True:
         if p[0] != c'"':
             return bad(s, p, BAD_SYNTAX)
-        name = p + 1
-        p = name
-        head = 0
-        while True:
-            if unlikely(p == s.end):
-                return bad(s, p, BAD_SYNTAX)
-            c = <unsigned char>p[0]
-            if c == c'"':
+        if likely(s.end - p > 16):
+            memcpy(word, p + 1, 16)
+        else:
+            memset(word, 0, 16)
+            memcpy(word, p + 1, s.end - p - 1)
+        # keys mostly come in the order of the table
+        key = NULL
+        for i in range(table.count):
+            key = &table.keys[guess]
+            guess = guess + 1 if guess + 1 < table.count else 0
+            if key_is(key, word[0], word[1]):
                 break
-            if unlikely(c < 0x20 or c == c'\\' or c >= 0x80):
-                return bad(s, p, BAD_SYNTAX if c < 0x20 else DECLINED)
-            if p - name < 8:
-                head |= <uint64_t>c << (8 * (p - name))
-            p += 1
-        size = p - name
-        p = skip_blank(p + 1, s.end)
+            key = NULL
+        if likely(key != NULL):
+            p += key.size + 2
+            if not key.where & where:
+                key = NULL
+        else:
+            p = skip_string(s, p)
+            if p == NULL:
+                return NULL
+        p = skip_blank(p, s.end)
         if p == s.end or p[0] != c':':
             return bad(s, p, BAD_SYNTAX)
         p = skip_blank(p + 1, s.end)
         if p == s.end:
             return bad(s, p, BAD_SYNTAX)
-        # keys mostly come in the order of the table
-        key = NULL
-        for i in range(table.count):
-            if table.keys[guess].head == head and table.keys[guess].size == size and (
-                size <= 8 or memcmp(table.keys[guess].text, name, size) == 0
-            ):
-                if table.keys[guess].where & where:
-                    key = &table.keys[guess]
-                guess = guess + 1 if guess + 1 < table.count else 0
-                break
-            guess = guess + 1 if guess + 1 < table.count else 0
         if key == NULL:
             p = skip_value(s, p, where)
         elif key.role == R_DATA:

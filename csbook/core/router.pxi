@@ -52,6 +52,10 @@ cdef class Router:
         self.changed = <Py_ssize_t*>csb_alloc(len(self.order) * sizeof(Py_ssize_t))
         if self.message == NULL or self.directory == NULL or self.changed == NULL:
             raise MemoryError
+        self.message.scan.shapes = <csb_shapes*>csb_alloc(sizeof(csb_shapes))
+        if self.message.scan.shapes == NULL:
+            raise MemoryError
+        csb_shapes_init(self.message.scan.shapes)
         self.directory.mask = 3
         while self.directory.mask < 2 * len(self.order):
             self.directory.mask = 2 * self.directory.mask + 1
@@ -93,6 +97,7 @@ cdef class Router:
             free(self.message.bids.sizes)
             free(self.message.asks.prices)
             free(self.message.asks.sizes)
+            csb_free(self.message.scan.shapes)
         if self.directory != NULL:
             csb_free(self.directory.entries)
             csb_free(self.directory.slots)
@@ -254,10 +259,10 @@ cdef class Router:
         cdef Py_ssize_t entry
         cdef int32_t channel
         cdef bint snapshot
-        if m.topic == TOPIC_OTHER or m.event == EVENT_OTHER:
-            return OUT_COLD
         if m.event == EVENT_QUOTE:
             self.fuse()
+            return OUT_COLD
+        if m.topic == TOPIC_OTHER or m.event == EVENT_OTHER:
             return OUT_COLD
         if m.topic != TOPIC_DEPTH and m.event != EVENT_DEPTH and not (m.shaped and self.table.levels_replace):
             return OUT_COLD

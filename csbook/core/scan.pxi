@@ -7,7 +7,29 @@
 # else is known in the Scan. What the scanner will not judge (a backslash, a byte above 0x7f, an exponent in a number that
 # it skips) is DECLINED, and orjson judges.
 
+cdef extern from "levels.h" nogil:
+    ctypedef struct csb_shapes:
+        pass
+    ctypedef struct csb_side:
+        int64_t* prices
+        int64_t* sizes
+        Py_ssize_t count
+        Py_ssize_t room
+        int64_t mask
+        int64_t before
+        int64_t zeros
+        int ordered
+    void csb_shapes_init(csb_shapes* shapes)
+    int csb_variant_best()
+    const char* csb_levels_run(
+        int variant, csb_shapes* shapes, csb_side* side, const char* p, const char* end, int price_scale, int size_scale
+    )
+
+cdef int _variant = csb_variant_best()  # which loop reads compact levels: 0 none, 1 AVX2, 2 AVX-512
+cdef tuple _VARIANTS = ("plain", "avx2", "avx512")
+
 cdef struct Scan:
+    csb_shapes* shapes                  # what compact levels looked like lately
     const char* begin
     const char* end
     const char* at                      # where it went wrong
@@ -24,7 +46,7 @@ cdef inline const char* bad(Scan* s, const char* p, int status) noexcept nogil:
 
 
 cdef inline const char* skip_blank(const char* p, const char* end) noexcept nogil:
-    while p < end and (p[0] == c' ' or p[0] == c'\n' or p[0] == c'\r' or p[0] == c'\t'):
+    while p < end and <unsigned char>p[0] <= c' ' and (p[0] == c' ' or p[0] == c'\n' or p[0] == c'\r' or p[0] == c'\t'):
         p += 1
     return p
 
@@ -260,9 +282,7 @@ cdef const char* read_levels(
     cdef const char* q
     cdef const char* r
     cdef int64_t price = 0, size = 0
-    cdef int64_t before = INT64_MIN
-    cdef Py_ssize_t n = 0
-    cdef bint ordered = True
+    cdef csb_side side
     levels.count = 0
     levels.zeros = 0
     levels.ordered = True
@@ -275,34 +295,51 @@ cdef const char* read_levels(
         return bad(s, p, BAD_SYNTAX)
     if p[0] == c']':
         return p + 1
+    side.prices = levels.prices
+    side.sizes = levels.sizes
+    side.room = levels.room
+    side.count = 0
+    side.mask = mask
+    side.before = INT64_MIN
+    side.zeros = 0
+    side.ordered = True
     while True:
-        q = NULL
-        if likely(p[0] == c'[' and p[1] == c'"'):
-            q = decimal_quick(p + 2, price_scale, &price)
-            if likely(q != NULL and q[0] == c'"' and q[1] == c',' and q[2] == c'"'):
-                r = decimal_quick(q + 3, size_scale, &size)
-                q = r + 2 if likely(r != NULL and r[0] == c'"' and r[1] == c']') else NULL
-            else:
-                q = NULL
-        s.index = n
-        if unlikely(q == NULL):
-            q = read_level(s, p, price_scale, size_scale, &price, &size)
-            if q == NULL:
-                return NULL
-        if unlikely(price == 0):
-            s.part = 0
-            return bad(s, p, BAD_PRICE)
-        if unlikely(n == levels.room):
-            if n == MAX_LEVELS:
-                return bad(s, p, TOO_MANY)
-            if not levels_room(levels, min(2 * n + 64, <Py_ssize_t>MAX_LEVELS)):
-                return bad(s, p, NO_MEMORY)
-        levels.prices[n] = price
-        levels.sizes[n] = size
-        levels.zeros += size == 0
-        ordered &= (price ^ mask) > before
-        before = price ^ mask
-        n += 1
+        q = p
+        if _variant:
+            q = csb_levels_run(_variant, s.shapes, &side, p, s.end, price_scale, size_scale)
+        if q == p or p[0] == c'[' and q[0] == c'[':
+            # a level that the quick loop leaves
+            p = q
+            s.index = side.count
+            q = NULL
+            if likely(p[0] == c'[' and p[1] == c'"'):
+                q = decimal_quick(p + 2, price_scale, &price)
+                if likely(q != NULL and q[0] == c'"' and q[1] == c',' and q[2] == c'"'):
+                    r = decimal_quick(q + 3, size_scale, &size)
+                    q = r + 2 if likely(r != NULL and r[0] == c'"' and r[1] == c']') else NULL
+                else:
+                    q = NULL
+            if unlikely(q == NULL):
+                q = read_level(s, p, price_scale, size_scale, &price, &size)
+                if q == NULL:
+                    return NULL
+            if unlikely(price == 0):
+                s.part = 0
+                return bad(s, p, BAD_PRICE)
+            if unlikely(side.count == side.room):
+                if side.count == MAX_LEVELS:
+                    return bad(s, p, TOO_MANY)
+                if not levels_room(levels, min(2 * side.count + 64, <Py_ssize_t>MAX_LEVELS)):
+                    return bad(s, p, NO_MEMORY)
+                side.prices = levels.prices
+                side.sizes = levels.sizes
+                side.room = levels.room
+            side.prices[side.count] = price
+            side.sizes[side.count] = size
+            side.count += 1
+            side.zeros += size == 0
+            side.ordered &= (price ^ mask) > side.before
+            side.before = price ^ mask
         p = q
         if likely(p[0] == c',' and p[1] == c'['):
             p += 1
@@ -319,6 +356,17 @@ cdef const char* read_levels(
         if p == s.end:
             return bad(s, p, BAD_SYNTAX)
     s.index = -1
-    levels.count = n
-    levels.ordered = ordered
+    levels.count = side.count
+    levels.zeros = side.zeros
+    levels.ordered = side.ordered
     return p + 1
+
+
+def _scanner(name=None):
+    """The name of the scanner variant in use; with a name, switch to it (for tests and comparisons)."""
+    global _variant
+    if name is not None:
+        if name not in _VARIANTS or _VARIANTS.index(name) > csb_variant_best():
+            raise UsageError(f"scanner is {name!r}; this machine runs: {', '.join(_VARIANTS[:csb_variant_best() + 1])}")
+        _variant = _VARIANTS.index(name)
+    return _VARIANTS[_variant]

@@ -24,27 +24,18 @@ cdef inline SideRef side_of(BookHeader* h, bint asks) noexcept nogil:
 
 
 cdef inline int64_t side_find(const SideRef* s, int64_t price) noexcept nogil:
-    """The first level that is not better than `price`: its own level, or where it would go. O(log n), near the touch O(1)."""
-    cdef const int64_t* base = s.prices + s.header.head
+    """The first level that is not better than `price`: its own level, or where it would go. O(log n), without branches."""
+    cdef const int64_t* begin = s.prices + s.header.head
+    cdef const int64_t* base = begin
     cdef int64_t n = s.header.count
-    cdef int64_t key = price ^ s.mask
-    cdef int64_t low = 0, half, step = 8
-    # gallop from the touch: most changes are near it
-    while step < n and (base[step] ^ s.mask) < key:
-        low = step + 1
-        step <<= 2
-    if step < n:
-        n = step
-    n -= low
-    base += low
-    while n > 0:
+    cdef int64_t mask = s.mask
+    cdef int64_t key = price ^ mask
+    cdef int64_t half
+    while n > 1:
         half = n >> 1
-        if (base[half] ^ s.mask) < key:
-            base += half + 1
-            n -= half + 1
-        else:
-            n = half
-    return base - (s.prices + s.header.head)
+        base += half & -<int64_t>((base[half - 1] ^ mask) < key)
+        n -= half
+    return base - begin + (n == 1 and (base[0] ^ mask) < key)
 
 
 cdef void side_recentre(SideRef* s) noexcept nogil:
@@ -94,23 +85,131 @@ cdef inline void side_erase(SideRef* s, int64_t at) noexcept nogil:
     s.header.count = n - 1
 
 
-cdef void side_change(SideRef* s, const Levels* levels, uint64_t* absent) noexcept nogil:
-    """Absolute sizes, in the order given; size 0 deletes, an absent level is counted."""
-    cdef Py_ssize_t i
-    cdef int64_t at, price, size
-    for i in range(levels.count):
-        price = levels.prices[i]
-        size = levels.sizes[i]
-        at = side_find(s, price)
-        if at < s.header.count and s.prices[s.header.head + at] == price:
-            if size != 0:
-                s.sizes[s.header.head + at] = size
+# -- many changes at once -------------------------------------------------------------------------------------------
+
+cdef enum:
+    BATCH = 256                         # changes taken together
+
+cdef struct LevelEvent:                      # a level that comes or goes
+    int64_t at                          # index in the side as it was
+    int64_t price
+    int64_t size                        # 0: it goes
+
+
+cdef inline void side_shift(SideRef* s, int64_t start, int64_t end, int64_t by) noexcept nogil:
+    """Move the levels at indices [start, end) by some slots."""
+    cdef int64_t head = s.header.head
+    if end > start and by != 0:
+        memmove(s.prices + head + start + by, s.prices + head + start, (end - start) * sizeof(int64_t))
+        memmove(s.sizes + head + start + by, s.sizes + head + start, (end - start) * sizeof(int64_t))
+
+
+cdef inline int64_t segment_start(const LevelEvent* events, int64_t j) noexcept nogil:
+    """Where the untouched levels before event j begin."""
+    return 0 if j == 0 else events[j - 1].at + (events[j - 1].size == 0)
+
+
+cdef void side_merge(SideRef* s, const LevelEvent* events, int64_t m, int64_t gained) noexcept nogil:
+    """All events in one pass: every level up to the deepest event moves at most once.
+
+    Between two events lies a segment that moves by its lag, the comings less the goings that are still to follow (negative:
+    towards the front). Segments with a negative lag are moved front to back, those with a positive one back to front, so no
+    level is overwritten before it has moved. The lag after the last event is 0.
+    """
+    cdef int64_t head = s.header.head
+    cdef int64_t lag = -gained, run
+    cdef int64_t j = 0, k, e
+    while j < m:
+        if lag < 0 or (lag == 0 and events[j].size == 0):
+            side_shift(s, segment_start(events, j), events[j].at, lag)
+            if events[j].size == 0:
+                lag -= 1
             else:
-                side_erase(s, at)
-        elif size != 0:
-            side_insert(s, at, price, size)
+                s.prices[head + events[j].at + lag] = events[j].price
+                s.sizes[head + events[j].at + lag] = events[j].size
+                lag += 1
+            j += 1
+            continue
+        # a stretch that moves backwards, up to where the lag is 0 again
+        run = lag
+        k = j
+        while True:
+            run += 1 if events[k].size != 0 else -1
+            k += 1
+            if run == 0:
+                break
+        for e in range(k - 1, j - 1, -1):
+            if e + 1 < k:
+                side_shift(s, segment_start(events, e + 1), events[e + 1].at, run)
+            if events[e].size == 0:
+                run += 1
+            else:
+                run -= 1
+                s.prices[head + events[e].at + run] = events[e].price
+                s.sizes[head + events[e].at + run] = events[e].size
+        side_shift(s, segment_start(events, j), events[j].at, run)
+        lag = 0
+        j = k
+    s.header.head = head - gained
+    s.header.count += gained
+
+
+cdef void side_batch(SideRef* s, const int64_t* prices, const int64_t* sizes, int64_t n, int64_t step, uint64_t* absent) noexcept nogil:
+    """At most BATCH changes at strictly monotone prices, `step` -1 where they come worst first."""
+    cdef LevelEvent[BATCH] events
+    cdef int64_t i, j, at, m = 0, gained = 0, alone = 0, deepest = 0
+    for i in range(n):
+        j = i if step > 0 else n - 1 - i
+        at = side_find(s, prices[j])
+        if at < s.header.count and s.prices[s.header.head + at] == prices[j]:
+            if sizes[j] != 0:
+                s.sizes[s.header.head + at] = sizes[j]
+                continue
+            gained -= 1
+        elif sizes[j] != 0:
+            gained += 1
         else:
             absent[0] += 1
+            continue
+        events[m].at = at
+        events[m].price = prices[j]
+        events[m].size = sizes[j]
+        m += 1
+        deepest = at
+        alone += min(at, s.header.count - at)
+    if m > 2 and alone > deepest:
+        if s.header.head < gained:
+            side_recentre(s)
+        if s.header.head >= gained:
+            side_merge(s, events, m, gained)
+            return
+    for i in range(m - 1, -1, -1):      # deepest first: the indices before it stay true
+        if events[i].size == 0:
+            side_erase(s, events[i].at)
+        else:
+            side_insert(s, events[i].at, events[i].price, events[i].size)
+
+
+cdef void side_change(SideRef* s, const Levels* levels, uint64_t* absent) noexcept nogil:
+    """Absolute sizes; size 0 deletes, an absent level is counted; of equal prices the last wins."""
+    cdef Py_ssize_t i = 0, n, k
+    cdef bint up, down
+    cdef const int64_t* prices
+    while i < levels.count:
+        n = min(levels.count - i, <Py_ssize_t>BATCH)
+        prices = levels.prices + i
+        up = True
+        down = True
+        for k in range(1, n):
+            up &= prices[k] > prices[k - 1]
+            down &= prices[k] < prices[k - 1]
+        if up or down:
+            # asks come best first when they rise, bids when they fall
+            side_batch(s, prices, levels.sizes + i, n, 1 if up == (s.mask == 0) or n == 1 else -1, absent)
+        else:
+            for k in range(n):
+                side_batch(s, prices + k, levels.sizes + i + k, 1, 1, absent)
+        i += n
 
 
 cdef void side_replace(SideRef* s, const Levels* levels, int64_t limit) noexcept nogil:

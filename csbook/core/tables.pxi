@@ -30,12 +30,12 @@ cdef enum Rule:
     RULE_SPLICE = 2                     # as RULE_PREVIOUS where `pu` is sent, else first == last applied + 1
 
 cdef struct Key:
-    uint64_t head                       # the first eight bytes, little endian
-    int32_t size
+    uint64_t text[2]                    # the word and its closing quote, as they lie in memory
+    uint64_t mask[2]                    # ones where a byte of them counts
+    int32_t size                        # without the quote
     uint8_t role
     uint8_t where
     uint8_t shape                       # 1: a message with this key is a depth message though nothing else says so
-    char text[16]
 
 cdef struct Table:
     int32_t count
@@ -55,12 +55,9 @@ cdef Table _BINANCE
 cdef Table _BINANCE_REST
 
 
-cdef inline uint64_t key_head(const char* text, Py_ssize_t size) noexcept nogil:
-    cdef uint64_t head = 0
-    cdef Py_ssize_t i
-    for i in range(min(size, <Py_ssize_t>8)):
-        head |= <uint64_t><unsigned char>text[i] << (8 * i)
-    return head
+cdef inline bint key_is(const Key* key, uint64_t first, uint64_t second) noexcept nogil:
+    """Whether sixteen bytes of a payload begin with this word and a quote."""
+    return ((first ^ key.text[0]) & key.mask[0] | (second ^ key.text[1]) & key.mask[1]) == 0
 
 
 cdef int _fill(Table* table, list keys, Rule rule, bint diff, bint levels_replace, bytes depth, bytes quote) except -1:
@@ -69,11 +66,12 @@ cdef int _fill(Table* table, list keys, Rule rule, bint diff, bint levels_replac
     memset(table, 0, sizeof(Table))
     assert len(keys) <= 16
     for text, role, where, shape in keys:
-        assert len(text) <= 16
+        assert len(text) <= 15
         key = &table.keys[table.count]
         key.size = <int32_t>len(text)
-        key.head = key_head(text, len(text))
+        text += b'"'
         memcpy(key.text, <const char*>text, len(text))
+        memset(key.mask, 0xFF, len(text))
         key.role = role
         key.where = where
         key.shape = shape

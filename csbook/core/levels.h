@@ -1,0 +1,196 @@
+/* Levels as venues really write them - ["60000.10","1.25"],["60000.00","0.5"],... - read several bytes at a time.
+ *
+ * Owns: the run-time choice of instruction set, and one loop per set behind csb_levels_run. A loop takes levels while
+ * they look compact (no blanks, quoted, plain decimals, nothing that might not fit) and stops in front of the first one
+ * that does not; scan.pxi reads that one by the exact way and comes back. So nothing is decided here that the exact way
+ * would decide otherwise: a loop only ever accepts, and what it accepts has one meaning.
+ *
+ * The idea: where digits stand in the next 64 bytes is one 64-bit number. It is the same for most neighbouring levels, so
+ * everything that follows from it (length, where to shuffle the digits, powers of ten) is kept as a Shape under that
+ * number, and the next level's place is known before this level's digits are. No byte at or past `end` is read: the last
+ * levels of a payload are copied into a padded window first.
+ */
+#ifndef CSBOOK_LEVELS_H
+#define CSBOOK_LEVELS_H
+
+#include "port.h"
+
+#define CSB_SHAPES 32
+#define CSB_WINDOW 64                   /* bytes that a level may span */
+
+typedef struct {
+    uint8_t text[CSB_WINDOW];           /* the bytes that are no digits, where they stand */
+    uint8_t shuffle[32];                /* price digits to the right end of lane 0, size digits to that of lane 1 */
+    uint64_t digits;                    /* where digits are, `span` bits of it */
+    uint64_t span;                      /* a one for each byte of the level */
+    uint64_t price_factor;              /* 10^(scale - decimals) */
+    uint64_t size_factor;
+    int32_t length;                     /* bytes, brackets included */
+    int32_t size_at;                    /* first byte of the size */
+    int32_t scales;                     /* price scale << 8 | size scale, or -1: free */
+} csb_shape;
+
+typedef struct {
+    csb_shape shape[CSB_SHAPES];
+    int last;                           /* index of the shape that was used last */
+} csb_shapes;
+
+typedef struct {                        /* one side being read */
+    int64_t *prices;
+    int64_t *sizes;
+    ptrdiff_t count;
+    ptrdiff_t room;
+    int64_t mask;                       /* 0: asks, -1: bids */
+    int64_t before;                     /* last price xor mask */
+    int64_t zeros;
+    int ordered;
+} csb_side;
+
+static inline void csb_shapes_init(csb_shapes *shapes)
+{
+    int i;
+    memset(shapes, 0, sizeof *shapes);
+    for (i = 0; i < CSB_SHAPES; i++)
+        shapes->shape[i].scales = -1;
+}
+
+static inline int csb_digits_at(const char *p, int at, int limit)
+{
+    int n = 0;
+    while (at + n < limit && (unsigned char)(p[at + n] - '0') <= 9)
+        n++;
+    return n;
+}
+
+/* Describe the level at p; 0 when it is nothing for a loop. 64 bytes from p on may be read. */
+static int csb_shape_learn(csb_shape *shape, const char *p, uint64_t digits, int price_scale, int size_scale)
+{
+    static const uint64_t power[19] = {
+        1ULL, 10ULL, 100ULL, 1000ULL, 10000ULL, 100000ULL, 1000000ULL, 10000000ULL, 100000000ULL, 1000000000ULL,
+        10000000000ULL, 100000000000ULL, 1000000000000ULL, 10000000000000ULL, 100000000000000ULL,
+        1000000000000000ULL, 10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL};
+    int at = 2, part, i, whole, places, scale, start, slot;
+    csb_shape found;
+    memset(&found, 0, sizeof found);
+    memset(found.shuffle, 0x80, sizeof found.shuffle);
+    if (p[0] != '[' || p[1] != '"')
+        return 0;
+    for (part = 0; part < 2; part++) {
+        scale = part ? size_scale : price_scale;
+        start = at;
+        whole = csb_digits_at(p, at, CSB_WINDOW - 4);
+        places = 0;
+        at += whole;
+        if (whole == 0)
+            return 0;
+        if (p[at] == '.') {
+            places = csb_digits_at(p, at + 1, CSB_WINDOW - 4);
+            at += 1 + places;
+            if (places == 0)
+                return 0;
+        }
+        if (places > scale || whole + places > 15 || whole + scale > 18 || at > CSB_WINDOW - 4)
+            return 0;
+        /* digits to the right end of sixteen */
+        slot = 15;
+        for (i = start + whole + places; i > start + whole; i--)
+            found.shuffle[16 * part + slot--] = (uint8_t)(i - start);
+        for (i = start + whole - 1; i >= start; i--)
+            found.shuffle[16 * part + slot--] = (uint8_t)(i - start);
+        if (part == 0) {
+            found.price_factor = power[scale - places];
+            if (p[at] != '"' || p[at + 1] != ',' || p[at + 2] != '"')
+                return 0;
+            at += 3;
+            found.size_at = at;
+        } else {
+            found.size_factor = power[scale - places];
+            if (p[at] != '"' || p[at + 1] != ']')
+                return 0;
+            at += 2;
+        }
+    }
+    /* lane 0 is loaded from byte 2 on and lane 1 from the size on; both loads must stay inside the window */
+    if (found.size_at + 16 > CSB_WINDOW)
+        return 0;
+    found.length = at;
+    found.span = at == 64 ? ~0ULL : (1ULL << at) - 1;
+    found.digits = digits & found.span;
+    memcpy(found.text, p, CSB_WINDOW);
+    found.scales = price_scale << 8 | size_scale;
+    *shape = found;
+    return 1;
+}
+
+/* The loops. Each returns where it stopped: in front of a level that it leaves, or after the last one it took. */
+
+#if (defined(__x86_64__) || defined(_M_X64)) && !defined(CSB_PLAIN)
+#  include <immintrin.h>
+#  define CSB_HAVE_X86 1
+#  if defined(_MSC_VER) && !defined(__clang__)
+#    define CSB_TARGET(x)
+#  else
+#    define CSB_TARGET(x) __attribute__((target(x)))
+#  endif
+#  define CSB_LOOP csb_levels_avx2
+#  define CSB_LOOP_TARGET CSB_TARGET("avx2,bmi,popcnt")
+#  define CSB_LOOP_512 0
+#  include "levels_x86.h"
+#  undef CSB_LOOP
+#  undef CSB_LOOP_TARGET
+#  undef CSB_LOOP_512
+#  define CSB_LOOP csb_levels_avx512
+#  define CSB_LOOP_TARGET CSB_TARGET("avx2,bmi,popcnt,avx512f,avx512bw,avx512vl")
+#  define CSB_LOOP_512 1
+#  include "levels_x86.h"
+#  undef CSB_LOOP
+#  undef CSB_LOOP_TARGET
+#  undef CSB_LOOP_512
+#endif
+
+enum { CSB_VARIANT_PLAIN = 0, CSB_VARIANT_AVX2 = 1, CSB_VARIANT_AVX512 = 2 };
+
+/* The best variant that this processor and operating system can run. */
+static int csb_variant_best(void)
+{
+#if defined(CSB_HAVE_X86)
+#  if defined(_MSC_VER) && !defined(__clang__)
+    int r[4];
+    unsigned long long enabled;
+    __cpuid(r, 0);
+    if (r[0] < 7)
+        return CSB_VARIANT_PLAIN;
+    __cpuid(r, 1);
+    if (!(r[2] & (1 << 27)))            /* OSXSAVE */
+        return CSB_VARIANT_PLAIN;
+    enabled = _xgetbv(0);
+    __cpuidex(r, 7, 0);
+    if ((enabled & 0xE6) == 0xE6 && (r[1] & (1 << 16)) && (r[1] & (1 << 30)) && (r[1] & (1U << 31)))
+        return CSB_VARIANT_AVX512;
+    if ((enabled & 6) == 6 && (r[1] & (1 << 5)) && (r[1] & (1 << 3)))
+        return CSB_VARIANT_AVX2;
+#  else
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        return CSB_VARIANT_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"))
+        return CSB_VARIANT_AVX2;
+#  endif
+#endif
+    return CSB_VARIANT_PLAIN;
+}
+
+static inline const char *csb_levels_run(
+    int variant, csb_shapes *shapes, csb_side *side, const char *p, const char *end, int price_scale, int size_scale)
+{
+#if defined(CSB_HAVE_X86)
+    if (variant == CSB_VARIANT_AVX512)
+        return csb_levels_avx512(shapes, side, p, end, price_scale, size_scale);
+    if (variant == CSB_VARIANT_AVX2)
+        return csb_levels_avx2(shapes, side, p, end, price_scale, size_scale);
+#endif
+    (void)variant; (void)shapes; (void)side; (void)end; (void)price_scale; (void)size_scale;
+    return p;
+}
+
+#endif
