@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
+from glob import glob
 
 import numpy
 from Cython.Build import cythonize
@@ -53,7 +54,7 @@ def extension(name: str, *, include_dirs: list[str]) -> Extension:
         define_macros=MACROS,
         extra_compile_args=FLAGS[BUILD],
         extra_link_args=LINK,
-        depends=[],
+        depends=sorted(glob("csbook/core/*.h")),
     )
 
 
@@ -61,7 +62,9 @@ setup(
     ext_modules=cythonize(
         [
             extension("csbook._core", include_dirs=[numpy.get_include(), "csbook/core"]),
+            extension("csbook.net._intake", include_dirs=["csbook/core"]),
             extension("csbook.net._reader", include_dirs=["csbook/core"]),
+            extension("csbook.net._buffer_reader", include_dirs=["csbook/core"]),
         ],
         compiler_directives={"language_level": "3", "linetrace": BUILD == "debug"},
         force=BUILD != "release",

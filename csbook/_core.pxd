@@ -175,11 +175,12 @@ cdef class Router:
     cdef int note(self, Py_ssize_t entry, int old, str why) except -1
     cdef int refuse(self, int status, str text) except -1
     cdef str fault_text(self)
+    cdef Py_ssize_t entry_named(self, object symbol) except -1
     cdef int refuse_fault(self) except -1
     cdef int finish(self, int outcome) except -1
     cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int read_document(self, const Table* table, const char* data, Py_ssize_t size) except -1
-    cdef int levels_into(self, Py_ssize_t entry, bytes payload) except -1
+    cdef int take_snapshot(self, Py_ssize_t entry, bytes kept, int64_t receive_time_ns) except -1
     cdef int set_state(self, Py_ssize_t entry, int state, str why) except -1
     cdef int read(self, const Table* table, const char* data, Py_ssize_t size) except -1
     cdef int fuse(self) except -1

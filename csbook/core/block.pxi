@@ -97,12 +97,11 @@ cdef int book_change(
     cdef SideRef bid_side = side_of(h, False), ask_side = side_of(h, True)
     cdef int64_t need = max(h.bids.count + bids.count, h.asks.count + asks.count)
     cdef int64_t now_ns
+    if unlikely(need > MAX_LEVELS) and book.max_levels is None and (
+        h.bids.count + side_gain(&bid_side, bids) > MAX_LEVELS or h.asks.count + side_gain(&ask_side, asks) > MAX_LEVELS
+    ):
+        return TOO_MANY
     if unlikely(need > h.slots):
-        if need > MAX_LEVELS and book.limit == MAX_LEVELS and (
-            h.bids.count + side_new_levels(&bid_side, bids) > MAX_LEVELS
-            or h.asks.count + side_new_levels(&ask_side, asks) > MAX_LEVELS
-        ):
-            return TOO_MANY
         book.reserve(need)
         h = book.header
         bid_side = side_of(h, False)

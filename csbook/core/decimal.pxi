@@ -95,8 +95,8 @@ cdef int decimal_exact(const char* text, Py_ssize_t size, int scale, int64_t* ou
         return OK
     # value = mantissa * 10^dropped, mantissa without trailing zeros
     dropped = exponent + zeros - (point if point > 0 else 0)
+    needed[0] = decimals_that_hold(mantissa, dropped) if not over else -1
     if dropped + scale < 0:
-        needed[0] = <int>(-dropped) if not over and -dropped <= 18 else -1
         return TOO_PRECISE
     if over or dropped + scale > 19:
         return TOO_LARGE
@@ -104,6 +104,16 @@ cdef int decimal_exact(const char* text, Py_ssize_t size, int scale, int64_t* ou
         return TOO_LARGE
     out[0] = <int64_t>value
     return OK
+
+
+cdef inline int decimals_that_hold(uint64_t mantissa, Py_ssize_t dropped) noexcept nogil:
+    """The smallest scale at which mantissa * 10^dropped is a whole int64, or -1."""
+    cdef uint64_t value = mantissa
+    if dropped > 18 or dropped < -18:
+        return -1
+    if dropped > 0 and csb_mul_overflow(mantissa, _POW10[dropped], &value) or value > <uint64_t>INT64_MAX:
+        return -1
+    return <int>(-dropped) if dropped < 0 else 0
 
 
 cdef inline const char* decimal_quick(const char* p, int scale, int64_t* out) noexcept nogil:

@@ -38,6 +38,18 @@ cdef object loads():
     return _loads
 
 
+cdef bytes payload_bytes(object payload):
+    """A copy of any contiguous buffer. Raises TypeError or BufferError."""
+    cdef Py_buffer view
+    if PyBytes_CheckExact(payload):
+        return <bytes>payload
+    PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
+    try:
+        return PyBytes_FromStringAndSize(<const char*>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
+
+
 cdef int object_integer(object value, int64_t* out) except -1:
     """read_integer for a parsed value. Returns a Status."""
     if isinstance(value, str):
@@ -189,4 +201,43 @@ cdef int document_quote(Document doc, Message* m, const Entry* entry) except -1:
         ) != OK:
             return 0
     m.quoted = True
+    return 0
+
+
+cdef Document document_read(Message* m, Directory* d, const Table* table, bytes payload):
+    """Parse a payload into the Message. Raises ValueError for what is no JSON; the Message then holds what could be read."""
+    cdef Document doc = Document.__new__(Document)
+    cdef const char* first
+    try:
+        doc.body = loads()(payload)
+    except (ValueError, RecursionError) as error:
+        # cut off, perhaps: what can be read of it says whose loss it is
+        payload += b"}"
+        first = skip_blank(payload, <const char*>payload + len(payload))
+        if first[0] == c'{':
+            message_scan(m, d, table, payload, len(payload))
+        else:
+            message_reset(m, payload, 0)
+        raise ValueError(f"malformed JSON: {error}") from None
+    message_reset(m, payload, len(payload))
+    if isinstance(doc.body, dict):
+        document_object(doc, m, d, table, doc.body, OUTER, [])
+    return doc
+
+
+cdef int message_levels(Message* m, const Entry* entry, Document doc, bytes payload) except -1:
+    """Levels that are not in scratch yet, now that the book is known. Faults are noted."""
+    cdef int status
+    if doc is None:
+        if m.bids_at != NULL or m.asks_at != NULL:
+            status = message_deferred(m, entry)
+            if status != OK:
+                message_fault(m, R_BIDS, status, NULL)
+        return 0
+    try:
+        document_side(doc, m, entry, payload, False)
+        if m.fault == OK:
+            document_side(doc, m, entry, payload, True)
+    except RecursionError:
+        message_fault(m, R_BIDS, TOO_DEEP, NULL)
     return 0

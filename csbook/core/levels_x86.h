@@ -17,14 +17,13 @@ static const char *CSB_LOOP(
 #endif
     const int scales = price_scale << 8 | size_scale;
     char window[2 * CSB_WINDOW];
-    const char *origin = NULL;          /* where the window was copied from; NULL: p is in the payload */
+    const char *at = p;                 /* the place in the payload, while p may be in the window */
     const char *stop = end;             /* so much may be read */
     csb_shape *shape = &shapes->shape[shapes->last];
     int64_t before = side->before;
     int64_t zeros = side->zeros;
     int ordered = side->ordered;
     ptrdiff_t n = side->count;
-    ptrdiff_t taken = 0;                /* bytes of the window */
 
     for (;;) {
         uint64_t digits, same;
@@ -34,11 +33,10 @@ static const char *CSB_LOOP(
         __m128i folded;
         if (CSB_UNLIKELY(stop - p < CSB_WINDOW)) {
             ptrdiff_t left = end - p;
-            if (origin != NULL || left <= 0)
+            if (at != p || left <= 0)
                 break;
             memcpy(window, p, (size_t)left);
             memset(window + left, 0, sizeof window - (size_t)left);
-            origin = p;
             stop = window + sizeof window;
             p = window;
         }
@@ -114,16 +112,15 @@ static const char *CSB_LOOP(
         ordered &= (price ^ side->mask) > before;
         before = price ^ side->mask;
         p += shape->length;
-        if (CSB_LIKELY(p[0] == ',' && p[1] == '['))
-            p++;
-        else
+        at += shape->length;
+        if (CSB_UNLIKELY(p[0] != ',' || p[1] != '['))
             break;
+        p++;
+        at++;
     }
-    if (origin != NULL)
-        taken = p - window;
     side->before = before;
     side->zeros = zeros;
     side->ordered = ordered;
     side->count = n;
-    return origin == NULL ? p : origin + taken;
+    return at;
 }

@@ -16,36 +16,6 @@ cdef enum Event:
     EVENT_QUOTE = 2
     EVENT_OTHER = 3
 
-cdef enum:
-    CHANNEL_UNKNOWN = -1                # a depth message that does not say of which channel
-    CHANNEL_DIFF = 0                    # N > 0: the N-level channel
-
-cdef struct Entry:                      # one book of a router
-    char name[32]                       # upper case
-    int32_t size
-    int32_t price_decimals
-    int32_t size_decimals
-    int32_t channel                     # bound to, or CHANNEL_UNBOUND
-    bint bound
-    bint touched                        # changed since the router was last asked
-    bint has_floor                      # `floor` is the id of the last message applied
-    bint tainted                        # older ids only, so far
-    int64_t floor
-    int64_t snapshot_id                 # of the snapshot that no change has joined yet; valid in phase SNAPSHOT
-    int32_t phase
-    int64_t ignored_since_ns
-    int64_t buffered_last               # last update id in the buffer
-    int64_t buffered_bytes
-    PyObject* book                      # borrowed from Router.order
-
-cdef struct Directory:                  # symbol -> entry
-    Entry* entries
-    Py_ssize_t count
-    Py_ssize_t recent                   # most likely the next one
-    int32_t* slots
-    Py_ssize_t mask
-    bint one_scale
-
 cdef struct Message:
     Scan scan
     Py_ssize_t entry                    # -1: none found
@@ -74,41 +44,6 @@ cdef struct Message:
     int fault_needed
     Py_ssize_t fault_index
     Py_ssize_t fault_at
-
-
-cdef inline unsigned char upper(unsigned char c) noexcept nogil:
-    return c - 32 if c'a' <= c <= c'z' else c
-
-
-cdef inline uint64_t name_hash(const char* text, Py_ssize_t size) noexcept nogil:
-    cdef uint64_t h = 0xCBF29CE484222325ULL
-    cdef Py_ssize_t i
-    for i in range(size):
-        h = (h ^ upper(<unsigned char>text[i])) * 0x100000001B3ULL
-    return h ^ (h >> 29)
-
-
-cdef inline bint same_name(const Entry* entry, const char* text, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t i
-    if entry.size != size:
-        return False
-    for i in range(size):
-        if entry.name[i] != <char>upper(<unsigned char>text[i]):
-            return False
-    return True
-
-
-cdef Py_ssize_t directory_find(Directory* d, const char* text, Py_ssize_t size) noexcept nogil:
-    """The entry of a symbol in any case, or -1."""
-    cdef Py_ssize_t slot
-    if d.recent < d.count and same_name(&d.entries[d.recent], text, size):
-        return d.recent
-    slot = <Py_ssize_t>(name_hash(text, size)) & d.mask
-    while d.slots[slot] >= 0:
-        if same_name(&d.entries[d.slots[slot]], text, size):
-            return d.slots[slot]
-        slot = (slot + 1) & d.mask
-    return -1
 
 
 cdef void message_fault(Message* m, int role, int status, const char* at) noexcept nogil:

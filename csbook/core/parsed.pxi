@@ -125,7 +125,7 @@ cdef int parsed_levels(
             first = <object>PyTuple_GET_ITEM(row, 0)
             second = <object>PyTuple_GET_ITEM(row, 1)
         else:
-            if isinstance(row, (str, bytes, bytearray, dict)) or not hasattr(row, "__len__") or len(row) != 2:
+            if isinstance(row, (str, bytes, bytearray, dict, set, frozenset)) or not hasattr(row, "__len__") or len(row) != 2:
                 return BAD_TYPE
             first, second = row
         part[0] = 0

@@ -26,10 +26,7 @@ cdef class Router:
 
     def __cinit__(self, venue, books, *, depth=None, max_lag_ns=0, buffer_limit=10_000):
         cdef int64_t number = 0
-        cdef Entry* e
-        cdef Book book
-        cdef Py_ssize_t i, slot
-        cdef bytes name
+        cdef Py_ssize_t i
         if not isinstance(venue, str):
             raise TypeError(f"venue must be a str, not {type(venue).__name__}")
         self.table = table_of(venue)
@@ -38,58 +35,30 @@ cdef class Router:
         self.order = [books] if isinstance(books, Book) else list(books.values() if hasattr(books, "values") else books)
         if not self.order:
             raise UsageError("a router needs at least one book")
+        for i, book in enumerate(self.order):
+            if not isinstance(book, Book):
+                raise TypeError(f"books[{i}] must be a Book, not {type(book).__name__}")
         _integer(max_lag_ns, "max_lag_ns", 0, INT64_MAX, &self.max_lag_ns)
         _integer(buffer_limit, "buffer_limit", 1, 1_000_000, &number)
         self.buffer_limit = number
-        if depth is not None:
-            _integer(depth, "depth", 0, 100_000, &number)
         self.depth = depth
-        self.books = {}
+        self.books = {book.symbol: book for book in self.order}
         self.buffers = [[] for _ in self.order]
         self.moves = []
+        self.directory = directory_new(self.order)
+        if depth is not None:
+            _integer(depth, "depth", 0, 100_000, &number)
+            for i in range(self.directory.count):
+                self.directory.entries[i].bound = True
+                self.directory.entries[i].channel = <int32_t>number
         self.message = <Message*>csb_alloc(sizeof(Message))
-        self.directory = <Directory*>csb_alloc(sizeof(Directory))
         self.changed = <Py_ssize_t*>csb_alloc(len(self.order) * sizeof(Py_ssize_t))
-        if self.message == NULL or self.directory == NULL or self.changed == NULL:
+        if self.message == NULL or self.changed == NULL:
             raise MemoryError
         self.message.scan.shapes = <csb_shapes*>csb_alloc(sizeof(csb_shapes))
         if self.message.scan.shapes == NULL:
             raise MemoryError
         csb_shapes_init(self.message.scan.shapes)
-        self.directory.mask = 3
-        while self.directory.mask < 2 * len(self.order):
-            self.directory.mask = 2 * self.directory.mask + 1
-        self.directory.entries = <Entry*>csb_alloc(len(self.order) * sizeof(Entry))
-        self.directory.slots = <int32_t*>csb_alloc((self.directory.mask + 1) * sizeof(int32_t))
-        if self.directory.entries == NULL or self.directory.slots == NULL:
-            raise MemoryError
-        memset(self.directory.slots, 0xFF, (self.directory.mask + 1) * sizeof(int32_t))
-        self.directory.one_scale = True
-        for i, found in enumerate(self.order):
-            if not isinstance(found, Book):
-                raise TypeError(f"books[{i}] must be a Book, not {type(found).__name__}")
-            book = <Book>found
-            name = book.symbol.upper().encode("ascii")
-            if directory_find(self.directory, name, len(name)) >= 0:
-                raise UsageError(f"two books of the symbol {book.symbol!r}")
-            e = &self.directory.entries[i]
-            e.size = <int32_t>len(name)
-            memcpy(e.name, <const char*>name, len(name))
-            e.price_decimals = book.header.price_decimals
-            e.size_decimals = book.header.size_decimals
-            e.book = <PyObject*>book
-            e.bound = depth is not None
-            e.channel = <int32_t>number if e.bound else CHANNEL_UNKNOWN
-            if e.price_decimals != self.directory.entries[0].price_decimals:
-                self.directory.one_scale = False
-            if e.size_decimals != self.directory.entries[0].size_decimals:
-                self.directory.one_scale = False
-            slot = <Py_ssize_t>(name_hash(name, len(name))) & self.directory.mask
-            while self.directory.slots[slot] >= 0:
-                slot = (slot + 1) & self.directory.mask
-            self.directory.slots[slot] = <int32_t>i
-            self.directory.count = i + 1
-            self.books[book.symbol] = book
 
     def __dealloc__(self):
         if self.message != NULL:
@@ -98,11 +67,8 @@ cdef class Router:
             free(self.message.asks.prices)
             free(self.message.asks.sizes)
             csb_free(self.message.scan.shapes)
-        if self.directory != NULL:
-            csb_free(self.directory.entries)
-            csb_free(self.directory.slots)
+        directory_free(self.directory)
         csb_free(self.message)
-        csb_free(self.directory)
         csb_free(self.changed)
 
     def __reduce__(self):
@@ -131,7 +97,7 @@ cdef class Router:
 
     def feed_parsed(self, payload, receive_time_ns=0):
         """The same by the slow way alone: orjson, then parsed lists. Counted in `declined`; the book ends the same."""
-        cdef bytes kept = bytes(memoryview(payload))
+        cdef bytes kept = payload_bytes(payload)
         return _OUTCOMES[self.feed_document(kept, len(kept), receive_time_ns)]
 
     def feed_snapshot(self, symbol, payload, receive_time_ns=0):
@@ -141,34 +107,34 @@ cdef class Router:
         SYNCING until a change joins. IGNORED: it is older than the buffer (kept; fetch again), or the book needs none.
         REFUSED: malformed; nothing was changed. Raises UsageError for a symbol that the router has no book of.
         """
-        cdef bytes name
-        cdef Py_ssize_t entry = -1
-        cdef bytes kept = bytes(memoryview(payload))
+        cdef Py_ssize_t entry = self.entry_named(symbol)
+        cdef bytes kept = payload_bytes(payload)
+        try:
+            return _OUTCOMES[self.finish(self.take_snapshot(entry, kept, receive_time_ns))]
+        finally:
+            self.document = None
+
+    cdef int take_snapshot(self, Py_ssize_t entry, bytes kept, int64_t receive_time_ns) except -1:
+        """A refused answer of REST is no lost change: no book moves."""
         cdef Message* m = self.message
-        if isinstance(symbol, str) and symbol.isascii():
-            name = symbol.encode("ascii")
-            entry = directory_find(self.directory, name, len(name))
-        if entry < 0:
-            raise UsageError(f"the router has no book of {symbol!r}; it has: {', '.join(self.books)}")
         if self.read(rest_table(self.table), kept, len(kept)) != OK:
-            return _OUTCOMES[self.finish(OUT_REFUSED)]
+            return OUT_REFUSED
         if m.named and (m.entry != entry or m.renamed):
             message_fault(m, R_SYMBOL, BAD_SYMBOL, NULL)
         for role in (R_LAST, R_BIDS, R_ASKS):
             if not m.seen >> <int>role & 1:
                 message_fault(m, role, BAD_MISSING, NULL)
         if m.fault == OK:
-            self.levels_into(entry, kept)
+            message_levels(m, &self.directory.entries[entry], self.document, kept)
         if m.fault != OK:
             self.last_refusal = self.fault_text()
-            return _OUTCOMES[self.finish(OUT_REFUSED)]
-        return _OUTCOMES[self.finish(self.judge_snapshot(entry, receive_time_ns))]
+            return OUT_REFUSED
+        return self.judge_snapshot(entry, receive_time_ns)
 
     cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         cdef int status
         if unlikely(size > MAX_PAYLOAD):
-            message_reset(self.message, data, 0)
-            return self.finish(self.refuse(TOO_LONG, reason(TOO_LONG, "payload", -1, -1, None)))
+            return self.feed_document(data, size, receive_time_ns)
         status = message_scan(self.message, self.directory, self.table, data, size)
         if unlikely(status != OK):
             if status == DECLINED:
@@ -204,50 +170,13 @@ cdef class Router:
 
     cdef int read_document(self, const Table* table, const char* data, Py_ssize_t size) except -1:
         """orjson's way into the Message. BAD_SYNTAX for a payload that is no JSON, with `last_refusal` set."""
-        cdef bytes payload = PyBytes_FromStringAndSize(data, size)
-        cdef Document doc
-        cdef Message* m = self.message
-        cdef const char* first
         self.declined += 1
         try:
-            body = loads()(payload)
-        except (ValueError, RecursionError) as error:
-            # cut off, perhaps: what can be read of it says whose loss it is
-            payload += b"}"
-            first = skip_blank(payload, <const char*>payload + len(payload))
-            if first[0] == c'{':
-                message_scan(m, self.directory, table, payload, len(payload))
-            else:
-                message_reset(m, data, size)
-            self.last_refusal = f"malformed JSON: {error}"
+            self.document = document_read(self.message, self.directory, table, PyBytes_FromStringAndSize(data, size))
+        except ValueError as error:
+            self.last_refusal = str(error)
             return BAD_SYNTAX
-        message_reset(m, data, size)
-        doc = Document.__new__(Document)
-        doc.body = body
-        self.document = doc
-        if isinstance(body, dict):
-            document_object(doc, m, self.directory, table, body, OUTER, [])
         return OK
-
-    cdef int levels_into(self, Py_ssize_t entry, bytes payload) except -1:
-        """Levels that are not in scratch yet, now that the book is known. Faults are noted."""
-        cdef Entry* e = &self.directory.entries[entry]
-        cdef Message* m = self.message
-        cdef Document doc = <Document>self.document
-        cdef int status
-        if doc is None:
-            if m.bids_at != NULL or m.asks_at != NULL:
-                status = message_deferred(m, e)
-                if status != OK:
-                    message_fault(m, R_BIDS, status, NULL)
-            return 0
-        try:
-            document_side(doc, m, e, payload, False)
-            if m.fault == OK:
-                document_side(doc, m, e, payload, True)
-        except RecursionError:
-            message_fault(m, R_BIDS, TOO_DEEP, NULL)
-        return 0
 
     # -- verdicts --------------------------------------------------------------------------------------------------
 
@@ -313,7 +242,7 @@ cdef class Router:
             if self.table.rule == RULE_PREVIOUS and not m.seen >> R_PREVIOUS & 1:
                 message_fault(m, R_PREVIOUS, BAD_MISSING, NULL)
         if unlikely(m.fault == OK and (m.bids_at != NULL or m.asks_at != NULL or self.document is not None)):
-            self.levels_into(entry, PyBytes_FromStringAndSize(data, size))
+            message_levels(m, e, self.document, PyBytes_FromStringAndSize(data, size))
         if unlikely(m.fault != OK):
             return self.refuse_fault()
         if e.bound and e.channel == CHANNEL_DIFF and snapshot:
@@ -399,7 +328,7 @@ cdef class Router:
             if self.read(self.table, <bytes>kept[0], len(<bytes>kept[0])) != OK:
                 raise AssertionError("a buffered change can no longer be read")
             m.entry = entry
-            self.levels_into(entry, <bytes>kept[0])
+            message_levels(m, e, self.document, <bytes>kept[0])
             self.apply(entry, False, STATE_LIVE, kept[1])
         return OUT_APPLIED
 
@@ -563,20 +492,34 @@ cdef class Router:
         self.tally[outcome] += 1
         return outcome
 
+    cdef Py_ssize_t entry_named(self, object symbol) except -1:
+        """The entry of a symbol in any case. Raises UsageError."""
+        cdef Py_ssize_t entry = -1
+        cdef bytes name
+        if isinstance(symbol, str) and symbol.isascii():
+            name = symbol.encode("ascii")
+            entry = directory_find(self.directory, name, len(name))
+        if entry < 0:
+            raise UsageError(f"the router has no book of {symbol!r}; it has: {', '.join(self.books)}")
+        return entry
+
     # -- for the one who runs the connection ------------------------------------------------------------------------
 
     def disconnected(self, symbols=None, reason="connection lost"):
         """The connection of these symbols (default: all) is gone, at this moment.
 
         Books with levels go to STALE, or to GAP on a diff channel; levels are kept, the sequence floor is cleared and changes
-        that waited for a snapshot are dropped, since no snapshot can join across a new connection.
+        that waited for a snapshot are dropped, since no snapshot can join across a new connection. Raises UsageError for a
+        symbol that the router has no book of.
         """
         cdef Py_ssize_t i
-        wanted = None if symbols is None else {str(symbol).upper() for symbol in symbols}
+        if isinstance(symbols, str):
+            raise UsageError(f"symbols is the text {symbols!r}; expected an iterable of symbols")
+        wanted = None if symbols is None else {self.entry_named(symbol) for symbol in symbols}
         for i in range(self.directory.count):
-            book = <Book>self.directory.entries[i].book
-            if wanted is not None and book.symbol.upper() not in wanted:
+            if wanted is not None and i not in wanted:
                 continue
+            book = <Book>self.directory.entries[i].book
             book_forget_quote((<Book>book).header)
             self.lose(i, STATE_GAP if entry_sequenced(&self.directory.entries[i], self.table) else STATE_STALE, reason)
 
@@ -585,11 +528,8 @@ cdef class Router:
 
         Continuity is not broken by it: the next message that is applied clears it. Raises UsageError for an unknown symbol.
         """
-        cdef bytes name = str(symbol).encode("ascii", "replace")
-        cdef Py_ssize_t entry = directory_find(self.directory, name, len(name))
+        cdef Py_ssize_t entry = self.entry_named(symbol)
         cdef int state
-        if entry < 0:
-            raise UsageError(f"the router has no book of {symbol!r}; it has: {', '.join(self.books)}")
         state = (<Book>self.directory.entries[entry].book).header.state
         if state != STATE_LIVE and state != STATE_CROSSED:
             return False

@@ -307,8 +307,8 @@ cdef const char* read_levels(
         q = p
         if _variant:
             q = csb_levels_run(_variant, s.shapes, &side, p, s.end, price_scale, size_scale)
-        if q == p or p[0] == c'[' and q[0] == c'[':
-            # a level that the quick loop leaves
+        if q == p or q[0] == c'[' and (q - 1)[0] == c',':
+            # in front of a level that the quick loop leaves
             p = q
             s.index = side.count
             q = NULL

@@ -64,7 +64,7 @@ cdef str reason(int status, str field, Py_ssize_t offset, int needed, object see
     if seen is not None:
         shown = repr(seen)
         text += f", got {shown if len(shown) <= 64 else shown[:61] + '...'}"
-    if needed >= 0 and status == TOO_PRECISE:
+    if needed >= 0 and (status == TOO_PRECISE or status == TOO_LARGE):
         text += f" (needs {needed} decimals)"
     if offset >= 0:
         text += f", at byte {offset}"
