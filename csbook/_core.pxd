@@ -140,7 +140,7 @@ cdef class Top:
     cdef double price_scale
     cdef double size_scale
 
-cdef class Router:
+cdef class Judge:                       # the verdicts behind a Router
     cdef readonly str venue
     cdef readonly dict books            # SYMBOL -> Book
     cdef readonly object depth          # int or None
@@ -154,17 +154,16 @@ cdef class Router:
     cdef list buffers                   # per entry: changes that wait for a snapshot, contiguous
     cdef list moves                     # (book, old state, new state, reason) since they were last taken
     cdef Py_ssize_t* changed            # entries changed since they were last taken
-    cdef readonly Py_ssize_t changed_count
+    cdef Py_ssize_t changed_count
     cdef readonly Py_ssize_t buffer_limit
     cdef uint64_t tally[6]              # per Outcome
     cdef uint64_t declined
     cdef uint64_t unnamed
     cdef uint64_t unknown
     cdef uint64_t quotes
-    # The outcome of one payload. `size` bytes from `data` are read and no byte more; nothing is kept of them.
-    cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
-
     cdef int judge(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
+    cdef int demand(self, int32_t channel) except -1
+    cdef int judge_stream(self, Py_ssize_t entry, int64_t receive_time_ns) except -1
     cdef int judge_replace(self, Py_ssize_t entry, int64_t receive_time_ns) except -1
     cdef int judge_change(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int judge_snapshot(self, Py_ssize_t entry, int64_t receive_time_ns) except -1
@@ -175,12 +174,17 @@ cdef class Router:
     cdef int note(self, Py_ssize_t entry, int old, str why) except -1
     cdef int refuse(self, int status, str text) except -1
     cdef str fault_text(self)
-    cdef Py_ssize_t entry_named(self, object symbol) except -1
     cdef int refuse_fault(self) except -1
     cdef int finish(self, int outcome) except -1
-    cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
-    cdef int read_document(self, const Table* table, const char* data, Py_ssize_t size) except -1
-    cdef int take_snapshot(self, Py_ssize_t entry, bytes kept, int64_t receive_time_ns) except -1
     cdef int set_state(self, Py_ssize_t entry, int state, str why) except -1
+    cdef int read_document(self, const Table* table, const char* data, Py_ssize_t size) except -1
     cdef int read(self, const Table* table, const char* data, Py_ssize_t size) except -1
     cdef int fuse(self) except -1
+
+
+cdef class Router(Judge):
+    # The outcome of one payload. `size` bytes from `data` are read and no byte more; nothing is kept of them.
+    cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
+    cdef Py_ssize_t entry_named(self, object symbol) except -1
+    cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
+    cdef int take_snapshot(self, Py_ssize_t entry, bytes kept, int64_t receive_time_ns) except -1

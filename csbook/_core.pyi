@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, Literal, NoReturn, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ def build_info() -> dict[str, Any]:
 class Top:
     """One consistent read of the touch. A field is boxed when it is asked for; the object never changes."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> NoReturn: ...
     @property
     def bid(self) -> float: ...
     @property
@@ -68,15 +69,15 @@ class Top:
 class Book:
     symbol: str
     max_levels: int | None
-    def __init__(
-        self,
+    def __new__(
+        cls,
         symbol: str,
         *,
         price_decimals: int = 8,
         size_decimals: int = 8,
         capacity: int = 64,
         max_levels: int | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def apply_snapshot(
         self,
         bids: _Levels,
@@ -158,22 +159,27 @@ class Book:
     def __sizeof__(self) -> int: ...
 
 @disjoint_base
-class Router:
+class Judge:
+    """The verdicts behind a Router; a part of it, not for use by itself."""
+
     venue: str
     books: dict[str, Book]
     depth: int | None
     last_refusal: str
     max_lag_ns: int
     buffer_limit: int
-    def __init__(
-        self,
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+class Router(Judge):
+    def __new__(
+        cls,
         venue: str,
         books: Book | Iterable[Book] | Mapping[str, Book],
         *,
         depth: int | None = None,
         max_lag_ns: int = 0,
         buffer_limit: int = 10_000,
-    ) -> None: ...
+    ) -> Self: ...
     def feed(self, payload: Buffer, receive_time_ns: int = 0) -> Outcome: ...
     def feed_snapshot(self, symbol: str, payload: Buffer, receive_time_ns: int = 0) -> Outcome: ...
     def feed_parsed(self, payload: Buffer, receive_time_ns: int = 0) -> Outcome:

@@ -36,6 +36,7 @@ include "core/book.pxi"
 include "core/views.pxi"
 include "core/document.pxi"
 include "core/sequence.pxi"
+include "core/judge.pxi"
 include "core/router.pxi"
 include "core/build.pxi"
 

@@ -87,6 +87,7 @@ cdef class Document:
     cdef object asks
     cdef object bid_size
     cdef object ask_size
+    cdef bytes change                   # keeps the text alive that the Message points to
     cdef list bids_path                 # keys from the payload down to the bids
     cdef list asks_path
 
@@ -157,8 +158,14 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
                     m.event = EVENT_OTHER
             elif role == R_SYMBOL:
                 message_name(m, d, <const char*>text, len(text))
+            elif role == R_KIND:
+                message_kind(m, <const char*>text, len(text))
+            elif role == R_CHANGE:
+                doc.change = text
+                m.change_at = <const char*>text
+                m.change_size = len(text)
             else:
-                message_topic(m, d, <const char*>text, len(text))
+                message_topic(m, d, table, <const char*>text, len(text))
     return 0
 
 
@@ -233,6 +240,8 @@ cdef int message_levels(Message* m, const Entry* entry, Document doc, bytes payl
             status = message_deferred(m, entry)
             if status != OK:
                 message_fault(m, R_BIDS, status, NULL)
+        return 0
+    if doc.bids is None and doc.asks is None:
         return 0
     try:
         document_side(doc, m, entry, payload, False)

@@ -10,6 +10,11 @@ cdef enum Topic:
     TOPIC_DEPTH = 1
     TOPIC_OTHER = 2
 
+cdef enum Kind:
+    KIND_NONE = 0
+    KIND_SNAPSHOT = 1
+    KIND_DELTA = 2
+
 cdef enum Event:
     EVENT_NONE = 0
     EVENT_DEPTH = 1
@@ -23,6 +28,7 @@ cdef struct Message:
     bint renamed                        # it says two
     Topic topic
     Event event
+    Kind kind
     int32_t channel
     uint32_t seen                       # a bit per Role
     bint shaped                         # a key that only depth messages have
@@ -36,6 +42,8 @@ cdef struct Message:
     const char* asks_at
     const char* bid_size_at             # sizes of a quote
     const char* ask_size_at
+    const char* change_at               # text of R_CHANGE
+    Py_ssize_t change_size
     int64_t quote[4]                    # bid, bid size, ask, ask size, where `quoted`
     bint quoted
     int fault                           # the first field that is wrong: Status, and where
@@ -67,24 +75,101 @@ cdef void message_name(Message* m, Directory* d, const char* text, Py_ssize_t si
     m.entry = entry
 
 
-cdef void message_topic(Message* m, Directory* d, const char* text, Py_ssize_t size) noexcept nogil:
-    """`btcusdt@depth`, `btcusdt@depth20`, either with `@100ms`: symbol and channel. Any other name is another topic."""
-    cdef Py_ssize_t at = 0, i
-    cdef int32_t levels = 0
-    while at < size and text[at] != c'@':
+cdef inline void message_kind(Message* m, const char* text, Py_ssize_t size) noexcept nogil:
+    if size == 8 and memcmp(text, b"snapshot", 8) == 0:
+        m.kind = KIND_SNAPSHOT
+    elif size == 5 and memcmp(text, b"delta", 5) == 0:
+        m.kind = KIND_DELTA
+    else:
+        message_fault(m, R_KIND, BAD_TYPE, NULL)
+
+
+cdef inline Py_ssize_t read_depth(const char* text, Py_ssize_t at, Py_ssize_t size, int32_t* levels) noexcept nogil:
+    """Digits from `at` on into a number of levels; where they end."""
+    levels[0] = 0
+    while at < size and c'0' <= text[at] <= c'9' and levels[0] < 100000:
+        levels[0] = levels[0] * 10 + (text[at] - c'0')
         at += 1
+    return at
+
+
+cdef void message_topic(Message* m, Directory* d, const Table* table, const char* text, Py_ssize_t size) noexcept nogil:
+    """A stream's name by the venue's grammar: symbol and channel of a depth stream, anything else is another topic."""
+    cdef Py_ssize_t at = 0, end = size
+    cdef int32_t levels = 0
     m.topic = TOPIC_OTHER
-    if size - at < 6 or memcmp(text + at, b"@depth", 6) != 0:
-        return
-    i = at + 6
-    while i < size and c'0' <= text[i] <= c'9' and levels < 100000:
-        levels = levels * 10 + (text[i] - c'0')
-        i += 1
-    if i < size and text[i] != c'@':
-        return
+    if table.grammar == TOPIC_AT_DEPTH:
+        end = 0
+        while end < size and text[end] != c'@':
+            end += 1
+        if size - end < 6 or memcmp(text + end, b"@depth", 6) != 0:
+            return
+        at = read_depth(text, end + 6, size, &levels)
+        if at < size and text[at] != c'@':
+            return
+        at = 0
+    elif table.grammar == TOPIC_ORDERBOOK:
+        if size < 12 or memcmp(text, b"orderbook.", 10) != 0:
+            return
+        at = read_depth(text, 10, size, &levels)
+        if at == 10 or levels == 0 or at >= size or text[at] != c'.':
+            return
+        at += 1
+    else:
+        if size < 24 or memcmp(text, b"/contractMarket/level2", 22) != 0:
+            return
+        at = 22
+        if text[at] != c':':
+            if size < 29 or memcmp(text + 22, b"Depth", 5) != 0:
+                return
+            at = read_depth(text, 27, size, &levels)
+            if levels == 0 or at >= size or text[at] != c':':
+                return
+        at += 1
     m.topic = TOPIC_DEPTH
     m.channel = levels
-    message_name(m, d, text, at)
+    message_name(m, d, text + at, end - at)
+
+
+cdef int message_change(Message* m, const Entry* e, const char* text, Py_ssize_t size) noexcept nogil:
+    """`price,side,size` into the levels; price 0 has no effect on the book but for its sequence. A Status, faults noted."""
+    cdef Levels* levels
+    cdef Py_ssize_t first = 0, second
+    cdef int64_t price = 0, quantity = 0
+    cdef int status
+    m.scan.needed = -1
+    m.bids.count = 0
+    m.asks.count = 0
+    while first < size and text[first] != c',':
+        first += 1
+    second = first + 1
+    while second < size and text[second] != c',':
+        second += 1
+    if second >= size:
+        message_fault(m, R_CHANGE, BAD_TYPE, NULL)
+        return BAD_TYPE
+    if second - first == 4 and memcmp(text + first + 1, b"buy", 3) == 0:
+        levels = &m.bids
+    elif second - first == 5 and memcmp(text + first + 1, b"sell", 4) == 0:
+        levels = &m.asks
+    else:
+        message_fault(m, R_CHANGE, BAD_TYPE, NULL)
+        return BAD_TYPE
+    status = decimal_exact(text, first, e.price_decimals, &price, &m.scan.needed)
+    if status == OK:
+        status = decimal_exact(text + second + 1, size - second - 1, e.size_decimals, &quantity, &m.scan.needed)
+    if status == OK and price != 0:
+        if not levels_room(levels, 1):
+            message_fault(m, R_CHANGE, NO_MEMORY, NULL)
+            return NO_MEMORY
+        levels.prices[0] = price
+        levels.sizes[0] = quantity
+        levels.zeros = quantity == 0
+        levels.ordered = True
+        levels.count = 1
+    if status != OK:
+        message_fault(m, R_CHANGE, status, NULL)
+    return status
 
 
 cdef const char* message_value(
@@ -150,7 +235,7 @@ cdef const char* message_value(
     if q == NULL:
         return NULL
     if p[0] != c'"':
-        if role == R_SYMBOL or role == R_TOPIC or role == R_EVENT:
+        if role != R_BID_SIZE and role != R_ASK_SIZE:
             message_fault(m, role, BAD_TYPE, p)
         return q
     if role == R_EVENT:
@@ -163,7 +248,12 @@ cdef const char* message_value(
     elif role == R_SYMBOL:
         message_name(m, d, p + 1, q - p - 2)
     elif role == R_TOPIC:
-        message_topic(m, d, p + 1, q - p - 2)
+        message_topic(m, d, table, p + 1, q - p - 2)
+    elif role == R_KIND:
+        message_kind(m, p + 1, q - p - 2)
+    elif role == R_CHANGE:
+        m.change_at = p + 1
+        m.change_size = q - p - 2
     elif role == R_BID_SIZE:
         m.bid_size_at = p
     elif role == R_ASK_SIZE:
@@ -250,6 +340,7 @@ cdef inline void message_reset(Message* m, const char* data, Py_ssize_t size) no
     m.renamed = False
     m.topic = TOPIC_NONE
     m.event = EVENT_NONE
+    m.kind = KIND_NONE
     m.channel = CHANNEL_UNKNOWN
     m.seen = 0
     m.shaped = False
@@ -267,6 +358,7 @@ cdef inline void message_reset(Message* m, const char* data, Py_ssize_t size) no
     m.asks_at = NULL
     m.bid_size_at = NULL
     m.ask_size_at = NULL
+    m.change_at = NULL
     m.quoted = False
     m.fault = OK
 

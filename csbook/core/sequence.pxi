@@ -1,7 +1,7 @@
 # Continuity: whether a change joins a snapshot, follows the last one, is old news, or shows that something was lost.
 #
-# Pure verdicts from ids; the rules are rows of the design's table "Sequence rules are data" (Binance fact sheet, section
-# 2.4, for RULE_PREVIOUS). L is the id of a snapshot. Ids are not contiguous on Binance, so L may fall between `pu` and
+# Pure verdicts from ids; the rules are rows of the design's table "Sequence rules are data" (fact sheets: binance 2.4 for
+# RULE_PREVIOUS, kucoin 2.4 for RULE_STEP, bybit 2.1 for RULE_STREAM). L is the id of a snapshot. Ids are not contiguous on Binance, so L may fall between `pu` and
 # `U`; `pu <= L <= u` is then still a safe anchor, since nothing was published in between.
 
 cdef enum Phase:
@@ -43,9 +43,11 @@ cdef inline int verdict_join(int64_t snapshot, int64_t first, int64_t last, int6
 
 cdef inline bint entry_sequenced(const Entry* e, const Table* table) noexcept nogil:
     """Whether a lost message would be noticed: the book is fed from a diff channel."""
+    if table.rule == RULE_STREAM:
+        return not e.bound or e.channel > 1
     if e.bound:
         return e.channel == CHANNEL_DIFF
-    return table.rule == RULE_PREVIOUS and not table.levels_replace
+    return not table.levels_replace
 
 
 cdef inline int settled_state(const BookHeader* h, int64_t max_lag_ns, int64_t event_ns, int64_t receive_ns) noexcept nogil:

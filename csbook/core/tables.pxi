@@ -17,7 +17,9 @@ cdef enum Role:
     R_ASKS = 9
     R_BID_SIZE = 10                     # of a quote
     R_ASK_SIZE = 11
-    ROLES = 12
+    R_KIND = 12                         # "snapshot" or "delta"
+    R_CHANGE = 13                       # one change as text: price,side,size
+    ROLES = 14
 
 cdef enum Where:
     OUTER = 1
@@ -28,6 +30,13 @@ cdef enum Rule:
     RULE_REPLACE = 0                    # each message is the whole book; lower ids are older
     RULE_PREVIOUS = 1                   # previous == last applied; anchor previous <= L <= last
     RULE_SPLICE = 2                     # as RULE_PREVIOUS where `pu` is sent, else first == last applied + 1
+    RULE_STEP = 3                       # ids go up by one; the snapshot comes by REST (KuCoin)
+    RULE_STREAM = 4                     # ids go up by one; snapshots come in the stream (Bybit)
+
+cdef enum Grammar:                      # how a stream's name says symbol and channel
+    TOPIC_AT_DEPTH = 0                  # btcusdt@depth, btcusdt@depth20, either with @100ms
+    TOPIC_ORDERBOOK = 1                 # orderbook.50.BTCUSDT
+    TOPIC_LEVEL2 = 2                    # /contractMarket/level2:XBTUSDTM, /contractMarket/level2Depth50:XBTUSDTM
 
 cdef struct Key:
     uint64_t text[2]                    # the word and its closing quote, as they lie in memory
@@ -41,6 +50,7 @@ cdef struct Table:
     int32_t count
     Key[16] keys
     Rule rule                           # of the diff channel
+    Grammar grammar
     bint diff                           # the venue has a diff channel
     bint levels_replace                 # a bare snapshot shape comes in the stream
     int64_t time_unit                   # ns per unit of R_TIME
@@ -53,6 +63,9 @@ cdef Table _COINSWITCH
 cdef Table _COINSWITCH_REST
 cdef Table _BINANCE
 cdef Table _BINANCE_REST
+cdef Table _BYBIT
+cdef Table _KUCOIN
+cdef Table _KUCOIN_REST
 
 
 cdef inline bint key_is(const Key* key, uint64_t first, uint64_t second) noexcept nogil:
@@ -108,10 +121,46 @@ _SNAPSHOT_KEYS = [
 ]
 _REST_KEYS = [(b"data", R_DATA, OUTER, 0), (b"E", R_TIME, BOTH, 0), (b"symbol", R_SYMBOL, BOTH, 0)]
 
+# Fact sheet bybit, section 2: `ts` is the gateway's time; the matching engine's `cts` is not used.
+_BYBIT_KEYS = [
+    (b"topic", R_TOPIC, OUTER, 0),
+    (b"type", R_KIND, OUTER, 0),
+    (b"ts", R_TIME, OUTER, 0),
+    (b"data", R_DATA, OUTER, 0),
+    (b"s", R_SYMBOL, INNER, 0),
+    (b"b", R_BIDS, INNER, 0),
+    (b"a", R_ASKS, INNER, 0),
+    (b"u", R_LAST, INNER, 0),
+]
+# Fact sheet kucoin, sections 2.1 to 2.3: `timestamp` is ms in the stream, `ts` is ns in the REST answer; `sn` is no sequence.
+_KUCOIN_KEYS = [
+    (b"topic", R_TOPIC, OUTER, 0),
+    (b"data", R_DATA, OUTER, 0),
+    (b"sequence", R_LAST, INNER, 0),
+    (b"change", R_CHANGE, INNER, 0),
+    (b"bids", R_BIDS, INNER, 0),
+    (b"asks", R_ASKS, INNER, 0),
+    (b"timestamp", R_TIME, INNER, 0),
+]
+_KUCOIN_REST_KEYS = [
+    (b"data", R_DATA, OUTER, 0),
+    (b"symbol", R_SYMBOL, INNER, 0),
+    (b"sequence", R_LAST, INNER, 0),
+    (b"bids", R_BIDS, INNER, 1),
+    (b"asks", R_ASKS, INNER, 1),
+    (b"ts", R_TIME, INNER, 0),
+]
+
 _fill(&_COINSWITCH, _SNAPSHOT_KEYS + _DIFF_KEYS, RULE_SPLICE, True, True, b"depthUpdate", b"")
 _fill(&_COINSWITCH_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_SPLICE, True, True, b"", b"")
 _fill(&_BINANCE, _DIFF_KEYS + _QUOTE_KEYS, RULE_PREVIOUS, True, False, b"depthUpdate", b"bookTicker")
 _fill(&_BINANCE_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_PREVIOUS, True, True, b"", b"")
+_fill(&_BYBIT, _BYBIT_KEYS, RULE_STREAM, True, False, b"", b"")
+_BYBIT.grammar = TOPIC_ORDERBOOK
+_fill(&_KUCOIN, _KUCOIN_KEYS, RULE_STEP, True, False, b"", b"")
+_KUCOIN.grammar = TOPIC_LEVEL2
+_fill(&_KUCOIN_REST, _KUCOIN_REST_KEYS, RULE_STEP, True, True, b"", b"")
+_KUCOIN_REST.time_unit = 1
 
 cdef const Table* table_of(str venue) except NULL:
     """The stream table of a venue, by name. Raises UsageError."""
@@ -119,9 +168,17 @@ cdef const Table* table_of(str venue) except NULL:
         return &_COINSWITCH
     if venue == "binance":
         return &_BINANCE
-    raise UsageError(f"unknown venue {venue!r}; the router knows: binance, coinswitch")
+    if venue == "bybit":
+        return &_BYBIT
+    if venue == "kucoin":
+        return &_KUCOIN
+    raise UsageError(f"unknown venue {venue!r}; the router knows: binance, bybit, coinswitch, kucoin")
 
 
 cdef inline const Table* rest_table(const Table* stream) noexcept nogil:
-    """The table of the same venue's REST snapshot."""
-    return &_BINANCE_REST if stream == &_BINANCE else &_COINSWITCH_REST
+    """The table of the same venue's REST snapshot; NULL where REST cannot anchor the stream."""
+    if stream == &_BINANCE:
+        return &_BINANCE_REST
+    if stream == &_KUCOIN:
+        return &_KUCOIN_REST
+    return &_COINSWITCH_REST if stream == &_COINSWITCH else NULL

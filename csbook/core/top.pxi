@@ -12,7 +12,7 @@ cdef class Top:
     def __cinit__(self):
         self.touch.updates = 0
 
-    def __init__(self):
+    def __init__(self, *args, **kwargs):
         raise TypeError("a Top is made by Book.top() and Book.fused_top()")
 
     def __reduce__(self):
