@@ -1,0 +1,128 @@
+"""A small seeded market that says what happens in it the way a venue would: coherent messages to damage.
+
+One ``Market`` is one symbol of one dialect. ``message()`` moves the market and says so; ``snapshot()`` is what the
+venue's REST interface would answer now. It shares no code with csbook.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from decimal import Decimal
+from typing import Any
+
+TICK = Decimal("0.1")
+MIDDLE = 30_000
+
+
+class Market:
+    """The book of one symbol as dicts of decimal text, moved by a generator."""
+
+    def __init__(self, rng: random.Random, dialect: str, symbol: str, *, depth: int = 20, named: bool = False) -> None:
+        self.rng = rng
+        self.dialect = dialect
+        self.symbol = symbol
+        self.depth = depth
+        self.named = named
+        self.id = rng.randint(1_000, 10_000_000)
+        self.time_ms = 1_700_000_000_000
+        self.bids: dict[int, str] = {}
+        self.asks: dict[int, str] = {}
+        self.middle = MIDDLE
+        for step in range(depth + 10):
+            self.bids[self.middle - 1 - step] = self._size()
+            self.asks[self.middle + 1 + step] = self._size()
+
+    def _size(self) -> str:
+        return f"{self.rng.randint(1, 99_999) / 1000:.3f}"
+
+    @staticmethod
+    def _price(ticks: int) -> str:
+        return str(ticks * TICK)
+
+    def _levels(self, side: dict[int, str], best_first: list[int]) -> list[list[str]]:
+        return [[self._price(ticks), side[ticks]] for ticks in best_first[: self.depth]]
+
+    def _sides(self) -> tuple[list[list[str]], list[list[str]]]:
+        return (
+            self._levels(self.bids, sorted(self.bids, reverse=True)),
+            self._levels(self.asks, sorted(self.asks)),
+        )
+
+    def _move(self) -> tuple[list[list[str]], list[list[str]]]:
+        """Change a few levels; the changes as a venue would tell them."""
+        changes: tuple[list[list[str]], list[list[str]]] = ([], [])
+        for told, side, sign in ((changes[0], self.bids, -1), (changes[1], self.asks, 1)):
+            steps = {1 + int(self.rng.expovariate(0.2)) for _ in range(self.rng.randint(0, 5))}
+            for ticks in (self.middle + sign * step for step in sorted(steps)):
+                if self.rng.random() < 0.3 and len(side) > 2:
+                    side.pop(ticks, None)
+                    told.append([self._price(ticks), self.rng.choice(("0", "0.000"))])
+                else:
+                    side[ticks] = self._size()
+                    told.append([self._price(ticks), side[ticks]])
+        return changes
+
+    def _text(self, message: dict[str, Any], stream: str) -> bytes:
+        value: Any = {"stream": stream, "data": message} if self.named else message
+        return json.dumps(value, separators=(",", ":") if self.rng.random() < 0.9 else None).encode()
+
+    def message(self) -> bytes:
+        """The next message: mostly of the book, now and then of something else."""
+        self.time_ms += self.rng.randint(1, 200)
+        kind = self.rng.random()
+        if kind < 0.06:
+            return self._trade()
+        if kind < 0.12 and self.dialect == "binance":
+            return self._quote()
+        if kind < 0.08:
+            return json.dumps({"result": None, "id": self.rng.randint(1, 9)}).encode()
+        return self._diff() if self.dialect == "binance" else self._whole()
+
+    def _whole(self) -> bytes:
+        self._move()
+        self.id += self.rng.randint(0, 3)
+        bids, asks = self._sides()
+        return self._text(
+            {"lastUpdateId": self.id, "bids": bids, "asks": asks}, f"{self.symbol.lower()}@depth{self.depth}"
+        )
+
+    def _diff(self) -> bytes:
+        first, before = self.id + 1, self.id
+        bids, asks = self._move()
+        self.id += self.rng.randint(1, 4)
+        return self._text(
+            {
+                "e": "depthUpdate", "E": self.time_ms, "T": self.time_ms - 1, "s": self.symbol,
+                "U": first, "u": self.id, "pu": before, "b": bids, "a": asks,
+            },
+            f"{self.symbol.lower()}@depth",
+        )  # fmt: skip
+
+    def _quote(self) -> bytes:
+        bids, asks = self._sides()
+        return self._text(
+            {
+                "e": "bookTicker", "u": self.id, "s": self.symbol, "b": bids[0][0], "B": bids[0][1],
+                "a": asks[0][0], "A": asks[0][1], "T": self.time_ms - 1, "E": self.time_ms,
+            },
+            f"{self.symbol.lower()}@bookTicker",
+        )  # fmt: skip
+
+    def _trade(self) -> bytes:
+        return self._text(
+            {
+                "e": "trade", "E": self.time_ms, "s": self.symbol, "t": self.rng.randint(1, 10**9),
+                "p": self._price(self.middle), "q": self._size(), "b": 88, "a": 92, "T": self.time_ms - 1,
+                "m": self.rng.random() < 0.5,
+            },
+            f"{self.symbol.lower()}@trade",
+        )  # fmt: skip
+
+    def snapshot(self) -> bytes:
+        """What REST would answer now."""
+        bids, asks = self._sides()
+        message: dict[str, Any] = {"lastUpdateId": self.id, "bids": bids, "asks": asks}
+        if self.dialect == "binance":
+            message |= {"E": self.time_ms, "T": self.time_ms - 1}
+        return json.dumps(message).encode()
