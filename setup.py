@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from glob import glob
+from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
@@ -54,7 +54,7 @@ def extension(name: str, *, include_dirs: list[str]) -> Extension:
         define_macros=MACROS,
         extra_compile_args=FLAGS[BUILD],
         extra_link_args=LINK,
-        depends=sorted(glob("csbook/core/*.h")),
+        depends=sorted(str(path) for path in Path("csbook/core").glob("*.h")),
     )
 
 
