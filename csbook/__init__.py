@@ -13,13 +13,14 @@ __version__ = "0.1.0"
 from csbook import errors
 from csbook._core import Book, Router, Top, build_info
 from csbook.errors import BadMessage, CsbookError, PrecisionError
-from csbook.types import Outcome, Side, State, Ticker, Trade
+from csbook.types import Alert, Outcome, Side, State, Ticker, Trade
 
 if TYPE_CHECKING:
     from csbook.feed import Feed, connect
     from csbook.loop import run, spin
 
 __all__ = [
+    "Alert",
     "BadMessage",
     "Book",
     "CsbookError",

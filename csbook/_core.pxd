@@ -144,7 +144,7 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef readonly str venue
     cdef readonly dict books            # SYMBOL -> Book
     cdef readonly object depth          # int or None
-    cdef readonly str last_refusal      # why the last payload was refused
+    cdef readonly object refusal        # the BadMessage that the last refused payload would be, or None
     cdef public int64_t max_lag_ns      # receive time minus event time above which a book is STALE; 0: no limit
     cdef const Table* table
     cdef Message* message               # scratch, used again for every payload
@@ -172,8 +172,8 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef int wait(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int lose(self, Py_ssize_t entry, int state, str why) except -1
     cdef int note(self, Py_ssize_t entry, int old, str why) except -1
-    cdef int refuse(self, int status, str text) except -1
-    cdef str fault_text(self)
+    cdef int refuse(self, int status, object error) except -1
+    cdef object fault_error(self)
     cdef int refuse_fault(self) except -1
     cdef int finish(self, int outcome) except -1
     cdef int set_state(self, Py_ssize_t entry, int state, str why) except -1

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer, disjoint_base
 
+from csbook.errors import BadMessage
 from csbook.types import Outcome, Side, State
 
 _Number: TypeAlias = str | bytes | int | float | Decimal
@@ -165,7 +166,7 @@ class Judge:
     venue: str
     books: dict[str, Book]
     depth: int | None
-    last_refusal: str
+    refusal: BadMessage | None
     max_lag_ns: int
     buffer_limit: int
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
@@ -194,6 +195,8 @@ class Router(Judge):
         """The changes of state since the last call, in order: book, old, new, reason."""
     def wants_snapshot(self) -> list[str]:
         """The symbols that have changes buffered and no snapshot that they could join."""
+    @property
+    def last_refusal(self) -> str: ...
     @property
     def sequenced(self) -> bool: ...
     @property

@@ -19,12 +19,12 @@ from csbook.net.origin import http_origin, websocket_origin
 from csbook.net.reader import choose
 from csbook.net.setting import Policy, Setting
 from csbook.net.supervisor import Supervisor
-from csbook.net.taps import Alert, Books, Records, Taps
+from csbook.net.taps import Books, Records, Taps
 from csbook.types import Ticker, Trade
 from csbook.venues import Dialect
 from csbook.venues import dialect as dialect_of
 
-__all__ = ["Alert", "Feed", "connect"]
+__all__ = ["Feed", "connect"]
 
 CHANNELS = ("book", "trades", "tickers", "all_tickers")
 COUNTERS = (

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from decimal import Decimal
 
-__all__ = ["Outcome", "Side", "State", "Ticker", "Trade"]
+__all__ = ["Alert", "Outcome", "Side", "State", "Ticker", "Trade"]
 
 
 class _Name(enum.IntEnum):
@@ -78,3 +78,11 @@ class Ticker:
     quote_volume: Decimal | None
     event_time_ns: int
     receive_time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that a person should look at. ``kind`` is "schema", "degrade" or "halt"."""
+
+    kind: str
+    text: str

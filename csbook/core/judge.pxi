@@ -25,22 +25,22 @@ cdef class Judge:
         cdef int status
         self.document = None
         if size > MAX_PAYLOAD:
-            self.last_refusal = reason(TOO_LONG, "payload", -1, -1, None)
+            self.refusal = error_at(TOO_LONG, "payload", -1, -1)
             return TOO_LONG
         status = message_scan(self.message, self.directory, table, data, size)
         if status == DECLINED:
             return self.read_document(table, data, size)
         if status != OK:
-            self.last_refusal = reason(status, "", self.message.scan.at - data, -1, None)
+            self.refusal = error_at(status, "", self.message.scan.at - data, -1)
         return status
 
     cdef int read_document(self, const Table* table, const char* data, Py_ssize_t size) except -1:
-        """orjson's way into the Message. BAD_SYNTAX for a payload that is no JSON, with `last_refusal` set."""
+        """orjson's way into the Message. BAD_SYNTAX for a payload that is no JSON, with `refusal` set."""
         self.declined += 1
         try:
             self.document = document_read(self.message, self.directory, table, PyBytes_FromStringAndSize(data, size))
         except ValueError as error:
-            self.last_refusal = str(error)
+            self.refusal = BadMessage(str(error))
             return BAD_SYNTAX
         return OK
 
@@ -370,30 +370,30 @@ cdef class Judge:
 
     # -- refusals
 
-    cdef int refuse(self, int status, str text) except -1:
+    cdef int refuse(self, int status, object error) except -1:
         """A payload that is no message, or a bad one: on a diff channel that is a lost change. Returns the outcome."""
         cdef Message* m = self.message
         cdef Py_ssize_t i
         if status == NO_MEMORY:
             raise MemoryError
-        self.last_refusal = text
+        self.refusal = error
         if m.topic == TOPIC_OTHER or m.event >= EVENT_QUOTE or m.named and m.entry < 0:
             return OUT_REFUSED          # whatever it was, it was no change of ours
         for i in range(self.directory.count):
             if (m.entry < 0 or m.entry == i) and entry_sequenced(&self.directory.entries[i], self.table):
-                self.lose(i, STATE_GAP, f"change refused: {self.last_refusal}")
+                self.lose(i, STATE_GAP, f"change refused: {error}")
         return OUT_REFUSED
 
-    cdef str fault_text(self):
-        """The first fault of the Message, in words."""
+    cdef object fault_error(self):
+        """The first fault of the Message, as an exception."""
         cdef Message* m = self.message
         cdef str field = _FIELDS.get(m.fault_role, "")
         if m.fault_role == R_BIDS or m.fault_role == R_ASKS:
             field = parsed_field(field, m.fault_index, m.fault_part)
-        return reason(m.fault, field, m.fault_at, m.fault_needed, None)
+        return error_at(m.fault, field, m.fault_at, m.fault_needed)
 
     cdef int refuse_fault(self) except -1:
-        return self.refuse(self.message.fault, self.fault_text())
+        return self.refuse(self.message.fault, self.fault_error())
 
     cdef int finish(self, int outcome) except -1:
         self.tally[outcome] += 1

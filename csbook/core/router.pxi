@@ -24,7 +24,6 @@ cdef class Router(Judge):
             raise TypeError(f"venue must be a str, not {type(venue).__name__}")
         self.table = table_of(venue)
         self.venue = venue
-        self.last_refusal = ""
         self.order = [books] if isinstance(books, Book) else list(books.values() if hasattr(books, "values") else books)
         if not self.order:
             raise UsageError("a router needs at least one book")
@@ -123,7 +122,7 @@ cdef class Router(Judge):
         if m.fault == OK:
             message_levels(m, &self.directory.entries[entry], self.document, kept)
         if m.fault != OK:
-            self.last_refusal = self.fault_text()
+            self.refusal = self.fault_error()
             return OUT_REFUSED
         return self.judge_snapshot(entry, receive_time_ns)
 
@@ -135,17 +134,17 @@ cdef class Router(Judge):
         if unlikely(status != OK):
             if status == DECLINED:
                 return self.feed_document(data, size, receive_time_ns)
-            return self.finish(self.refuse(status, reason(status, "", self.message.scan.at - data, -1, None)))
+            return self.finish(self.refuse(status, error_at(status, "", self.message.scan.at - data, -1)))
         return self.finish(self.judge(data, size, receive_time_ns))
 
     cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         if size > MAX_PAYLOAD:
             message_reset(self.message, data, 0)
-            return self.finish(self.refuse(TOO_LONG, reason(TOO_LONG, "payload", -1, -1, None)))
+            return self.finish(self.refuse(TOO_LONG, error_at(TOO_LONG, "payload", -1, -1)))
         self.document = None
         try:
             if self.read_document(self.table, data, size) != OK:
-                return self.finish(self.refuse(BAD_SYNTAX, self.last_refusal))
+                return self.finish(self.refuse(BAD_SYNTAX, self.refusal))
             return self.finish(self.judge(data, size, receive_time_ns))
         finally:
             self.document = None
@@ -220,6 +219,11 @@ cdef class Router(Judge):
             for i in range(self.directory.count)
             if self.directory.entries[i].phase == PHASE_WAITING and self.buffers[i]
         ]
+
+    @property
+    def last_refusal(self):
+        """Why the last payload was refused, in words; empty if none was."""
+        return "" if self.refusal is None else str(self.refusal)
 
     @property
     def sequenced(self):

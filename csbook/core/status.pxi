@@ -1,6 +1,6 @@
 # What can be wrong with input, as numbers inside and as exceptions at one door.
 #
-# Code without the GIL returns a Status, 0 is fine; it allocates nothing and throws nothing. `fail` is the only place
+# Code without the GIL returns a Status, 0 is fine; it allocates nothing and throws nothing. `error_at` is the only place
 # that turns a Status into an exception, so that every refusal names the field and what was expected, whichever way the
 # input came in. A Status never says whether a book changed: nothing below the write section changes one.
 
@@ -71,11 +71,16 @@ cdef str reason(int status, str field, Py_ssize_t offset, int needed, object see
     return text
 
 
+cdef object error_at(int status, str field, Py_ssize_t offset, int needed, object seen=None):
+    """The exception that a Status stands for. The only door from codes to exceptions."""
+    cdef str text = reason(status, field, offset, needed, seen)
+    if status == TOO_PRECISE or status == TOO_LARGE:
+        return PrecisionError(text, field=field, offset=offset, needed=needed)
+    return BadMessage(text, field=field, offset=offset)
+
+
 cdef int fail(int status, str field, Py_ssize_t offset=-1, int needed=-1, object seen=None) except -1:
-    """Raise what a Status stands for. The only door from codes to exceptions."""
+    """Raise what a Status stands for."""
     if status == NO_MEMORY:
         raise MemoryError
-    text = reason(status, field, offset, needed, seen)
-    if status == TOO_PRECISE or status == TOO_LARGE:
-        raise PrecisionError(text, field=field, offset=offset, needed=needed)
-    raise BadMessage(text, field=field, offset=offset)
+    raise error_at(status, field, offset, needed, seen)

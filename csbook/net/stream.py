@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Iterable
 
 from picows import WSCloseCode, WSMsgType, WSTransport
@@ -27,14 +26,14 @@ from csbook.net._intake import Intake
 from csbook.net.dial import dial
 from csbook.net.reader import Reader, choose
 from csbook.net.setting import Setting
-from csbook.net.taps import Alert, Taps
+from csbook.net.taps import Taps
+from csbook.types import Alert
 from csbook.wire import session as wire
 from csbook.wire.plain import PlainSession
 
 __all__ = ["Stream"]
 
 _LOG = logging.getLogger("csbook.net")
-_NEEDED = re.compile(r"\(needs (\d+) decimals\)")  # as the core words a precision refusal
 _SOON = 0.001  # seconds: the shortest timer, so that a clock that lags behind the loop's does not make it spin
 
 
@@ -425,9 +424,14 @@ class Stream:
 
     def refused(self) -> None:
         if self.router is not None:
-            text = f"{next(iter(self.names), '')}: {self.router.last_refusal}"
-            needed = _NEEDED.search(text)
-            self._taps.error(PrecisionError(text, needed=int(needed[1])) if needed else BadMessage(text))
+            refusal = self.router.refusal
+            assert refusal is not None
+            text = f"{next(iter(self.names), '')}: {refusal}"
+            field, offset = refusal.field, refusal.offset
+            if isinstance(refusal, PrecisionError):
+                self._taps.error(PrecisionError(text, field=field, offset=offset, needed=refusal.needed))
+            else:
+                self._taps.error(BadMessage(text, field=field, offset=offset))
 
     def moved(self) -> None:
         if self.router is not None:

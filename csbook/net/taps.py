@@ -11,29 +11,19 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from csbook._core import Book
-from csbook.types import State, Ticker, Trade
+from csbook.types import Alert, State, Ticker, Trade
 
-__all__ = ["Alert", "Books", "Records", "Taps"]
+__all__ = ["Books", "Records", "Taps"]
 
 _LOG = logging.getLogger("csbook.net")
 
 OnBook: TypeAlias = Callable[[Book], object]
 OnState: TypeAlias = Callable[[Book, State, State, str], object]
 OnError: TypeAlias = Callable[[Exception], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that a person should look at. ``kind`` is "schema", "degrade" or "halt"."""
-
-    kind: str
-    text: str
-
 
 OnAlert: TypeAlias = Callable[[Alert], object]
 RecordT = TypeVar("RecordT", Trade, Ticker)

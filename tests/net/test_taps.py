@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from csbook import Book, Side, State, Ticker, Trade
-from csbook.net.taps import Alert, Taps
+from csbook.net.taps import Taps
+from csbook.types import Alert
 
 
 def trade(number: int) -> Trade:
