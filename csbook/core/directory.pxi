@@ -25,6 +25,12 @@ cdef struct Entry:                      # one book of a router
     int64_t buffered_bytes
     PyObject* book                      # borrowed from Router.order
 
+cdef struct Spelling:                   # a text that was read before, and what it meant
+    char text[64]
+    Py_ssize_t size                     # 0: none
+    Py_ssize_t entry
+    int32_t channel
+
 cdef struct Directory:                  # symbol -> entry
     Entry* entries
     Py_ssize_t count
@@ -32,6 +38,8 @@ cdef struct Directory:                  # symbol -> entry
     int32_t* slots
     Py_ssize_t mask
     bint one_scale
+    Spelling stream                     # the last stream's name and the last symbol, as the venue spelt them
+    Spelling symbol
 
 cdef inline unsigned char upper(unsigned char c) noexcept nogil:
     return c - 32 if c'a' <= c <= c'z' else c
@@ -115,3 +123,20 @@ cdef void directory_free(Directory* d) noexcept:
         csb_free(d.entries)
         csb_free(d.slots)
         csb_free(d)
+
+
+cdef inline const char* spelt(const Spelling* known, const char* p, const char* end) noexcept nogil:
+    """Where the string at p ends if it is the known text to the letter, else NULL. p is at the opening quote."""
+    if known.size == 0 or end - p < known.size + 2:
+        return NULL
+    if memcmp(p + 1, known.text, known.size) != 0 or p[known.size + 1] != c'"':
+        return NULL
+    return p + known.size + 2
+
+
+cdef inline void spell(Spelling* known, const char* text, Py_ssize_t size, Py_ssize_t entry, int32_t channel) noexcept nogil:
+    if size <= 64:
+        memcpy(known.text, text, size)
+        known.size = size
+        known.entry = entry
+        known.channel = channel

@@ -66,13 +66,19 @@ cdef void message_fault(Message* m, int role, int status, const char* at) noexce
     m.fault_at = at - m.scan.begin if at != NULL else -1
 
 
-cdef void message_name(Message* m, Directory* d, const char* text, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t entry = directory_find(d, text, size)
+cdef inline void message_entry(Message* m, Py_ssize_t entry) noexcept nogil:
+    """A symbol was named."""
     if m.named and entry != m.entry:
         m.renamed = True
         return
     m.named = True
     m.entry = entry
+
+
+cdef void message_name(Message* m, Directory* d, const char* text, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t entry = directory_find(d, text, size)
+    message_entry(m, entry)
+    spell(&d.symbol, text, size, entry, 0)
 
 
 cdef inline void message_kind(Message* m, const char* text, Py_ssize_t size) noexcept nogil:
@@ -128,7 +134,9 @@ cdef void message_topic(Message* m, Directory* d, const Table* table, const char
         at += 1
     m.topic = TOPIC_DEPTH
     m.channel = levels
-    message_name(m, d, text + at, end - at)
+    at = directory_find(d, text + at, end - at)
+    message_entry(m, at)
+    spell(&d.stream, text, size, at, levels)
 
 
 cdef int message_change(Message* m, const Entry* e, const char* text, Py_ssize_t size) noexcept nogil:
@@ -230,7 +238,19 @@ cdef const char* message_value(
         else:
             m.time_ns = number * table.time_unit
         return q
-    # text
+    # text: mostly what it was the last time
+    if role == R_TOPIC:
+        q = spelt(&d.stream, p, s.end)
+        if q != NULL:
+            m.topic = TOPIC_DEPTH
+            m.channel = d.stream.channel
+            message_entry(m, d.stream.entry)
+            return q
+    elif role == R_SYMBOL:
+        q = spelt(&d.symbol, p, s.end)
+        if q != NULL:
+            message_entry(m, d.symbol.entry)
+            return q
     q = skip_value(s, p, above)
     if q == NULL:
         return NULL

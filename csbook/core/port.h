@@ -25,6 +25,12 @@
 #  define CSB_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #endif
 
+#if defined(_MSC_VER) || (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#  define CSB_LITTLE_ENDIAN 1
+#else
+#  define CSB_LITTLE_ENDIAN 0
+#endif
+
 /* ---- memory ------------------------------------------------------------------------------------ */
 
 #define CSB_CACHE_LINE 64

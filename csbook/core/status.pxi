@@ -16,6 +16,7 @@ cdef extern from "port.h" nogil:
     void csb_fence_acquire()
     bint csb_mul_overflow(uint64_t a, uint64_t b, uint64_t* out)
     int64_t csb_monotonic_ns()
+    bint LITTLE_ENDIAN "CSB_LITTLE_ENDIAN"
     bint likely "CSB_LIKELY"(bint)
     bint unlikely "CSB_UNLIKELY"(bint)
 
