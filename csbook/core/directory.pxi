@@ -126,8 +126,8 @@ cdef void directory_free(Directory* d) noexcept:
 
 
 cdef inline const char* spelt(const Spelling* known, const char* p, const char* end) noexcept nogil:
-    """Where the string at p ends if it is the known text to the letter, else NULL. p is at the opening quote."""
-    if known.size == 0 or end - p < known.size + 2:
+    """Where the string at p ends if it is the known text to the letter, else NULL."""
+    if known.size == 0 or p[0] != c'"' or end - p < known.size + 2:
         return NULL
     if memcmp(p + 1, known.text, known.size) != 0 or p[known.size + 1] != c'"':
         return NULL
