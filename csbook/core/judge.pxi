@@ -72,11 +72,11 @@ cdef class Judge:
                 message_fault(m, R_SYMBOL, BAD_SYMBOL, NULL)
         elif d.count == 1:
             entry = 0
-        elif m.fault == OK:
+        elif m.misnamed:
+            return self.refuse_fault()
+        else:
             self.unnamed += 1
             return OUT_COLD
-        else:
-            return self.refuse_fault()
         m.entry = entry
         e = &d.entries[entry]
         # of which channel?

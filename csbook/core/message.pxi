@@ -26,6 +26,7 @@ cdef struct Message:
     Py_ssize_t entry                    # -1: none found
     bint named                          # it says a symbol
     bint renamed                        # it says two
+    bint misnamed                       # what should say one is no text
     Topic topic
     Event event
     Kind kind
@@ -56,6 +57,7 @@ cdef struct Message:
 
 cdef void message_fault(Message* m, int role, int status, const char* at) noexcept nogil:
     """Note the first field that is wrong."""
+    m.misnamed |= role == R_SYMBOL or role == R_TOPIC
     if m.fault != OK:
         return
     m.fault = status
@@ -358,6 +360,7 @@ cdef inline void message_reset(Message* m, const char* data, Py_ssize_t size) no
     m.entry = -1
     m.named = False
     m.renamed = False
+    m.misnamed = False
     m.topic = TOPIC_NONE
     m.event = EVENT_NONE
     m.kind = KIND_NONE
