@@ -1,0 +1,265 @@
+"""Levels in the shapes that venues send, many at a time: however they are read, each is its own exact value.
+
+A reader that takes a level whole, by the pattern of its digits, is asked here what one that goes byte by byte cannot
+get wrong: patterns that alternate, bytes that differ where the digits do not, values at the edge, the payload's end.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+import csbook
+from csbook import Outcome
+from oracle import INT64_MAX, OracleBook, as_text, core_raw, dump, judge, seed_depth
+from oracle import stream as enveloped
+
+SCALES = [(8, 8), (2, 3), (0, 0), (18, 18), (1, 12)]
+BY_SCALE = pytest.mark.parametrize("scales", SCALES, ids=str)
+
+
+class Stream:
+    """One book by the fast path, one by the slow, one by the oracle; each message replaces all three."""
+
+    def __init__(self, scales: tuple[int, int] = (8, 8)) -> None:
+        self.scales = scales
+        self.books = [csbook.Book("X", price_decimals=scales[0], size_decimals=scales[1]) for _ in range(2)]
+        self.fast, self.slow = (csbook.Router("coinswitch", book) for book in self.books)
+        self.update = 0
+
+    def read(self, payload: bytes | memoryview) -> Outcome:
+        outcome = self.fast.feed(payload)
+        assert self.slow.feed_parsed(payload) is outcome, bytes(payload)
+        fast, slow = self.books
+        assert fast.digest() == slow.digest(), bytes(payload)
+        assert dict(fast.counts) == dict(slow.counts), bytes(payload)
+        return outcome
+
+    def levels(self, bids: list[list[str]], asks: list[list[str]]) -> None:
+        """A message of these levels is applied or refused as the oracle says."""
+        self.update += 1
+        fits = all(
+            judge(price, self.scales[0])[0] == judge(size, self.scales[1])[0] == "fits"
+            and judge(price, self.scales[0])[1]
+            for price, size in bids + asks
+        )
+        payload = dump(seed_depth(self.update, bids, asks))
+        outcome = self.read(payload)
+        assert outcome is (Outcome.APPLIED if fits else Outcome.REFUSED), payload
+        if fits:
+            oracle = OracleBook(*self.scales)
+            oracle.snapshot(bids, asks, self.update)
+            assert core_raw(self.books[0]) == oracle.raw(), payload
+
+
+def number(rng: random.Random, whole: int, part: int) -> str:
+    """Digits before and after the point; no point where ``part`` is 0."""
+    digits = "".join(rng.choices("0123456789", k=whole + part))
+    return f"{digits[:whole]}.{digits[whole:]}" if part else digits
+
+
+def shape(rng: random.Random, most: int) -> tuple[int, int, int, int]:
+    return rng.randrange(1, most), rng.randrange(most), rng.randrange(1, most), rng.randrange(most)
+
+
+@BY_SCALE
+def test_every_shape_of_a_level(scales: tuple[int, int]) -> None:
+    rng, stream = random.Random(str(scales)), Stream(scales)
+    for step in range(1500):
+        most = 4 if step % 3 else 21
+        shapes = [shape(rng, most) for _ in range(rng.randrange(1, 5))]
+        sides = []
+        for _ in "ba":
+            chosen = [rng.choice(shapes) for _ in range(rng.randrange(14))]
+            sides.append([[number(rng, a, b), number(rng, c, d)] for a, b, c, d in chosen])
+        stream.levels(*sides)
+    assert stream.fast.counts["applied"] > 10
+    assert stream.fast.counts["refused"] > 10
+
+
+@pytest.mark.parametrize("where", range(4))
+def test_each_length_of_each_number(where: int) -> None:
+    """1 to 24 digits before and 0 to 24 behind the point, of price and size, first alone and then after its like."""
+    for scales in SCALES:
+        rng, stream = random.Random(where), Stream(scales)
+        for length in range(25):
+            for other in (1, 2, 5, 8):
+                lengths = [other] * 4
+                lengths[where] = max(length, 1 - where % 2)
+                for lead in ("", "0" * 6):
+                    for count in (1, 2, 9):
+                        levels = [[lead + number(rng, *lengths[:2]), number(rng, *lengths[2:])] for _ in range(count)]
+                        stream.levels(levels, [])
+
+
+@BY_SCALE
+def test_values_at_the_edge(scales: tuple[int, int]) -> None:
+    """The largest int64 and its neighbours, beside small ones of the same shape."""
+    rng, stream = random.Random(3), Stream(scales)
+    for raw in (
+        INT64_MAX,
+        INT64_MAX + 1,
+        INT64_MAX - 1,
+        10**18,
+        10**19,
+        10**19 - 1,
+        2**64,
+        2**64 + 5,
+        9 * 10**18,
+        2**53 + 1,
+    ):
+        for at, decimals in enumerate(scales):
+            edge = as_text(raw, decimals)
+            for _ in range(6):
+                like = "".join(rng.choice("012") if c.isdigit() else c for c in edge)
+                levels = [["5", "5"] for _ in range(5)]
+                for level in levels:
+                    level[at] = like
+                stream.levels(levels, [])
+                levels[rng.randrange(5)][at] = edge
+                stream.levels(levels, levels[::-1])
+
+
+def plain(count: int) -> list[list[str]]:
+    return [[f"{30149.99 - at / 100:.2f}", f"{1.5 + at / 1000:.3f}"] for at in range(count)]
+
+
+@pytest.mark.parametrize("which", [0, 3, 7])
+@pytest.mark.parametrize("side", ["bids", "asks"])
+def test_any_byte_anywhere_in_a_level(which: int, side: str) -> None:
+    """All 256 values at each place of one level among eight of one shape."""
+    levels = plain(8) if side == "bids" else plain(8)[::-1]
+    payload = dump({"lastUpdateId": 7, "bids": [], "asks": [], side: levels})
+    text = dump(levels[which])
+    start = payload.index(text) - 1
+    stream = Stream()
+    seen = set()
+    for at in range(start, start + len(text) + 2):
+        for value in range(256):
+            mutant = bytearray(payload)
+            mutant[at] = value
+            seen.add(stream.read(bytes(mutant)))
+    assert seen == {Outcome.APPLIED, Outcome.REFUSED}
+
+
+@pytest.mark.parametrize("which", [0, 4])
+def test_any_byte_put_in_or_taken_out_of_a_level(which: int) -> None:
+    levels = plain(6)
+    payload = dump(seed_depth(7, levels, []))
+    text = dump(levels[which])
+    start = payload.index(text) - 1
+    stream = Stream()
+    for at in range(start, start + len(text) + 2):
+        stream.read(payload[:at] + payload[at + 1 :])
+        stream.read(payload[:at] + payload[at + 2 :])
+        for value in range(256):
+            stream.read(payload[:at] + bytes([value]) + payload[at:])
+
+
+def behind() -> Iterator[bytes]:
+    yield from (b"", b"9" * 200, b'["1.5","2.5"],' * 20, b'"]],"asks":[]}' * 9, b"\x00" * 200, b'","' * 80)
+
+
+@pytest.mark.parametrize("rest", list(behind()), ids=range(6))
+def test_the_end_of_the_payload(rest: bytes) -> None:
+    """The last level stands two bytes before the end, and what lies behind in memory is none of the message."""
+    stream = Stream()
+    for count in range(1, 45):
+        for size in ("1", "22.5", "333.25", "0.00000001", "4444444.125"):
+            levels = plain(count)
+            levels[-1][1] = size
+            payload = dump({"lastUpdateId": count, "asks": [], "bids": levels})
+            oracle = OracleBook()
+            oracle.snapshot(levels, [])
+            view = memoryview(payload + rest)
+            assert stream.read(view[: len(payload)]) is Outcome.APPLIED
+            assert core_raw(stream.books[0]) == oracle.raw()
+            for short in (1, 2, 3, 4, 5, 6, 20):
+                assert stream.read(view[: len(payload) - short]) is Outcome.REFUSED
+        for router in (stream.fast, stream.slow):
+            router.disconnected()
+
+
+def test_one_shape_at_two_scales_by_turns() -> None:
+    """What is known of a shape holds for one scale; books of several scales share a router."""
+    rng = random.Random(5)
+    scales = {"AUSDT": (8, 8), "BUSDT": (2, 3), "CUSDT": (3, 2), "DUSDT": (5, 3)}
+    router = csbook.Router(
+        "coinswitch", [csbook.Book(name, price_decimals=p, size_decimals=s) for name, (p, s) in scales.items()]
+    )
+    oracles = {name: OracleBook(*decimals) for name, decimals in scales.items()}
+    for update in range(300):
+        name = rng.choice(list(scales))
+        levels = plain(rng.choice((1, 2, 20)))
+        sides = ([[price, size[:-1]] for price, size in levels], [[price, size[:-1]] for price, size in levels[::-1]])
+        assert router.feed(dump(enveloped(f"{name.lower()}@depth20", seed_depth(update, *sides)))) is Outcome.APPLIED
+        oracles[name].snapshot(*sides, update)
+        assert core_raw(router.books[name]) == oracles[name].raw()
+
+
+def test_more_shapes_than_anyone_keeps() -> None:
+    rng, stream = random.Random(1), Stream()
+    for _ in range(40):
+        shapes = [(a, b, c, d) for a in range(1, 6) for b in range(4) for c in range(1, 6) for d in range(4)]
+        rng.shuffle(shapes)
+        levels = [[number(rng, a, b), number(rng, c, d)] for a, b, c, d in shapes]
+        levels = [[price, size] for price, size in levels if judge(price, 8)[1]]
+        stream.levels(levels[:200], levels[200:])
+
+
+@pytest.mark.parametrize("count", [2, 5, 20, 64])
+def test_one_level_out_of_its_place(count: int) -> None:
+    """Wherever two are changed about, equal or of size zero: sorted, merged and counted, as by the slow path."""
+    good = plain(count)
+    for at in range(count - 1):
+        stream = Stream()
+        swapped = [*good[:at], good[at + 1], good[at], *good[at + 2 :]]
+        twice = [*good[: at + 1], [good[at][0], "77.777"], *good[at + 1 :]]
+        zero = [*good[:at], [good[at][0], "0.000"], *good[at + 1 :]]
+        for number_of, levels in enumerate((good, swapped, twice, zero), 1):
+            stream.levels(levels, [])
+            stream.levels([], levels[::-1])
+            assert stream.fast.counts["applied"] == 2 * number_of
+        counts = stream.books[0].counts
+        assert (counts["unsorted"], counts["merged"], counts["zero_sizes"]) == (2, 2, 2)
+
+
+def test_blanks_between_and_inside_levels() -> None:
+    """Levels that are written with blanks, in part or whole, are the same levels."""
+    rng, stream = random.Random(2), Stream()
+    for _ in range(400):
+        levels = plain(rng.randrange(1, 12))
+        text = dump(levels).decode()
+        for _ in range(rng.randrange(1, 4)):
+            places = [at for at, c in enumerate(text) if c in "[]," and text[:at].count('"') % 2 == 0]
+            at = rng.choice(places)
+            text = text[: at + 1] + rng.choice([" ", "\n", "\t", "\r\n  "]) + text[at + 1 :]
+        stream.update += 1
+        payload = f'{{"lastUpdateId":{stream.update},"bids":{text},"asks":[]}}'.encode()
+        oracle = OracleBook()
+        oracle.snapshot(levels, [])
+        assert stream.read(payload) is Outcome.APPLIED
+        assert core_raw(stream.books[0]) == oracle.raw()
+
+
+def test_levels_of_every_kind_side_by_side() -> None:
+    """Strings, numbers, exponents and escapes in one array: whatever one way of reading leaves, another takes up."""
+    rng, stream = random.Random(4), Stream()
+    kinds = [
+        '["{p}","{s}"]', '[{p},{s}]', '["{p}",{s}]', '[{p},"{s}"]', '["{p}e0","{s}"]', '["{p}","{s}e+0"]',
+        '[ "{p}", "{s}" ]', '["0{p}","{s}"]', '["{p}000","{s}00"]', '["\\u003{p}","{s}"]',
+    ]  # fmt: skip
+    for _ in range(800):
+        text, levels = [], []
+        for price in rng.sample(range(1, 9_999_999), rng.randrange(1, 12)):
+            p, s = f"{price // 100}.{price % 100:02d}", f"{rng.randrange(1, 900)}.{rng.randrange(1000):03d}"
+            text.append(rng.choice(kinds).replace("{p}", p).replace("{s}", s))
+            levels.append([p, s])
+        stream.update += 1
+        payload = f'{{"lastUpdateId":{stream.update},"bids":[{",".join(text)}],"asks":[]}}'.encode()
+        oracle = OracleBook()
+        oracle.snapshot(levels, [])
+        assert stream.read(payload) is Outcome.APPLIED
+        assert core_raw(stream.books[0]) == oracle.raw()

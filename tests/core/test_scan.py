@@ -1,0 +1,198 @@
+"""The scanner: what is JSON and what only looks like it, to the last byte and no further."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from array import array
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+import csbook
+from csbook import Outcome
+from oracle import MAX_PAYLOAD, core_raw, dump, stream
+from twins import KINDS, VENUES, Twins, a_depth, expected
+
+
+@KINDS
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_truncated_message_is_never_applied(venue: str, mixed: bool, wrapped: bool) -> None:
+    """Cut at every byte, and with the rest still lying in memory behind the cut: what is not payload is not read."""
+    message = a_depth(venue) | {"zz": {"x": [1, "\u00e9\\", None]}}
+    if wrapped or (mixed and venue == "coinswitch"):
+        message = stream("btcusdt@depth20" if venue == "coinswitch" else "btcusdt@depth", message)
+    payload = dump(message)
+    assert Twins(venue, mixed=mixed).feed(payload) is Outcome.APPLIED
+    for end in range(len(payload)):
+        for cut in (payload[:end], memoryview(payload)[:end]):
+            twins = Twins(venue, mixed=mixed)
+            before = core_raw(twins.book), twins.book.sequence, twins.book.updates
+            assert twins.feed(cut) in (Outcome.REFUSED, Outcome.COLD), payload[:end]
+            assert (core_raw(twins.book), twins.book.sequence, twins.book.updates) == before
+
+
+AROUND = [(b"", b""), (b"{", b"}"), (b'"', b'"'), (b"[1,", b",2]"), (b"\\", b"9"), (b"\xff", b"\xff")]
+
+
+@KINDS
+def test_a_message_in_the_midst_of_others(venue: str, mixed: bool) -> None:
+    """Only the bytes of the payload count, whatever stands before and behind them."""
+    for plain in (dump(a_depth(venue)), b" " + dump(a_depth(venue)) + b"\n"):
+        for before, behind in AROUND:
+            twins = Twins(venue, mixed=mixed)
+            payload = b'{"stream":"btcusdt@depth20","data":' + plain + b"}" if twins.dressed else plain
+            around = before + payload + behind
+            assert twins.feed(memoryview(around)[len(before) : len(around) - len(behind)]) is Outcome.APPLIED
+            assert twins.book.digest() == expected(venue).digest()
+
+
+@VENUES
+def test_what_stands_around_a_message(venue: str) -> None:
+    good = dump(a_depth(venue))
+    for payload in (
+        b"\xef\xbb\xbf" + good, good + b"\x00", b"\x00" + good, good + b"x", good + good, good + b"{}", good + b",",
+        b"[" + good, good + b"]", good[:-1], good[1:], good + b"//", good + b"\x0b", b"\x0c" + good, good + b"\xa0",
+        b"", b" ", b"\n", b"\x00", good.decode().encode("utf-16"), good.decode().encode("utf-32-le"),
+    ):  # fmt: skip
+        twins = Twins(venue)
+        before = core_raw(twins.book)
+        assert twins.feed(payload) is Outcome.REFUSED, payload[:20]
+        assert core_raw(twins.book) == before
+    in_array = Twins(venue)
+    assert in_array.feed(b"[" + good + b"]") in (Outcome.COLD, Outcome.REFUSED)
+
+
+@VENUES
+def test_text_that_is_no_text(venue: str) -> None:
+    """Skipped text is read as strictly as text that counts."""
+    good = dump(a_depth(venue))[:-1]
+    for inside in (
+        b"\xff", b"\xc3", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xe2\x82", b"a\x00b", b"\t", b"\n",
+        b"\\x41",
+        b"\\u12", b"\\uD800", b"\\uDC00", b"\\uD800\\u0041", b"\\", b"\\'", b"\x80", b"\xf4\x90\x80\x80", b"\\u00g0",
+    ):  # fmt: skip
+        for tail in (b',"zz":"' + inside + b'"}', b',"' + inside + b'":1}', b',"zz":[{"y":"' + inside + b'"}]}'):
+            twins = Twins(venue)
+            with pytest.raises(orjson.JSONDecodeError):
+                orjson.loads(good + tail)
+            assert twins.feed(good + tail) is Outcome.REFUSED
+    for inside in ("\u00e9", "\u4e2d\u6587", "\U0001f600", "\\u00e9", "\\ud83d\\ude00", "\\u0000", "\x7f", "\\/"):
+        twins = Twins(venue)
+        assert twins.feed(good + f',"zz":"{inside}"}}'.encode()) is Outcome.APPLIED
+        assert twins.book.digest() == expected(venue).digest()
+
+
+@VENUES
+@pytest.mark.parametrize("opening", ["[", '{"k":'])
+def test_the_nesting_limit(venue: str, opening: str) -> None:
+    """1,024, in both paths; orjson has the same."""
+    closing = "]" if opening == "[" else "}"
+    seen = set()
+    for depth in (10, 500, 1019, 1020, 1021, 1022, 1023, 1024, 1025, 1026, 1030, 2000, 100_000):
+        nested = opening * depth + "1" + closing * depth
+        payload = dump(a_depth(venue))[:-1] + f',"zz":{nested}}}'.encode()
+        twins = Twins(venue)
+        try:
+            orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            assert twins.feed(payload) is Outcome.REFUSED, depth
+            seen.add("refused")
+        else:
+            assert twins.feed(payload) is Outcome.APPLIED, depth
+            seen.add("applied")
+        Twins(venue).feed(nested.encode())
+        Twins(venue).feed((opening * depth).encode())
+    assert seen == {"refused", "applied"}
+
+
+def suite(shared_data: Path) -> list[tuple[str, bytes]]:
+    with gzip.open(shared_data / "json" / "JSONTestSuite_half1.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [(row["name"], bytes.fromhex(row["hex"])) for row in map(json.loads, lines)]
+
+
+@VENUES
+def test_the_json_suite_bare(venue: str, shared_data: Path) -> None:
+    counted = {"y": 0, "n": 0, "i": 0}
+    for name, text in suite(shared_data):
+        twins = Twins(venue)
+        before = core_raw(twins.book)
+        outcome = twins.feed(text)
+        counted[name[0]] += 1
+        if name.startswith("y_"):
+            assert outcome is Outcome.COLD, name
+        elif name.startswith("n_"):
+            assert outcome is Outcome.REFUSED, name
+        else:
+            assert outcome in (Outcome.COLD, Outcome.REFUSED), name
+        assert core_raw(twins.book) == before
+    assert counted["y"] > 40
+    assert counted["n"] > 80
+    assert counted["i"] > 10
+
+
+@VENUES
+def test_the_json_suite_inside_a_depth_message(venue: str, shared_data: Path) -> None:
+    for name, text in suite(shared_data):
+        twins = Twins(venue)
+        payload = dump(a_depth(venue))[:-1] + b',"zz":' + text + b"}"
+        outcome = twins.feed(payload)
+        if name.startswith("y_"):
+            assert outcome is Outcome.APPLIED, name
+            assert twins.book.digest() == expected(venue).digest()
+        elif name.startswith("n_"):
+            assert outcome is Outcome.REFUSED, name
+        else:
+            assert outcome in (Outcome.APPLIED, Outcome.REFUSED), name
+
+
+@pytest.mark.parametrize("method", ["feed", "feed_parsed"])
+def test_any_buffer_is_a_payload(method: str) -> None:
+    good = dump(a_depth("coinswitch"))
+    around = b"xx" + good + b"yy"
+    for payload in (
+        good, bytearray(good), memoryview(good), memoryview(bytearray(good)), memoryview(around)[2:-2],
+        memoryview(around)[2:-2].toreadonly(), array("B", good), array("b", good), np.frombuffer(good, dtype=np.uint8),
+    ):  # fmt: skip
+        twins = Twins("coinswitch")
+        assert getattr(twins.routers[0], method)(payload) is Outcome.APPLIED
+        assert twins.book.digest() == expected("coinswitch").digest()
+    kept = bytearray(good)
+    Twins("coinswitch").routers[0].feed(kept)
+    kept.extend(b"no lock is left on it")
+
+
+@pytest.mark.parametrize("method", ["feed", "feed_parsed"])
+def test_what_is_no_buffer(method: str) -> None:
+    good = dump(a_depth("coinswitch"))
+    twins = Twins("coinswitch")
+    before = twins.look()
+    for payload in (good.decode(), None, 5, [good], object()):
+        with pytest.raises(TypeError):
+            getattr(twins.routers[0], method)(payload)
+    with pytest.raises((BufferError, csbook.BadMessage)):
+        getattr(twins.routers[0], method)(memoryview(b"".join(bytes([c, 0]) for c in good))[::2])
+    assert twins.look() == before
+
+
+@VENUES
+def test_ten_megabytes_are_read(venue: str) -> None:
+    good = dump(a_depth(venue))
+    blank = b" " * (10 << 20)
+    for payload in (good + blank, good[:-1] + b',"zz":"' + b"x" * (10 << 20) + b'"}', good[:-1] + blank + b"}"):
+        twins = Twins(venue)
+        assert twins.feed(payload) is Outcome.APPLIED
+        assert twins.book.digest() == expected(venue).digest()
+
+
+@VENUES
+def test_the_largest_payload(venue: str) -> None:
+    good = dump(a_depth(venue))
+    twins = Twins(venue)
+    assert twins.feed(good + b" " * (MAX_PAYLOAD - len(good))) is Outcome.APPLIED
+    twins = Twins(venue)
+    before = core_raw(twins.book)
+    assert twins.feed(good + b" " * (MAX_PAYLOAD + 1 - len(good))) is Outcome.REFUSED
+    assert core_raw(twins.book) == before
