@@ -12,12 +12,27 @@ from collections.abc import Iterator
 import pytest
 
 import csbook
-from csbook import Outcome
+from csbook import Outcome, _core
 from oracle import INT64_MAX, OracleBook, as_text, core_raw, dump, judge, seed_depth
 from oracle import stream as enveloped
 
 SCALES = [(8, 8), (2, 3), (0, 0), (18, 18), (1, 12)]
 BY_SCALE = pytest.mark.parametrize("scales", SCALES, ids=str)
+
+
+VARIANTS = ["plain", "avx2", "avx512"]
+
+
+@pytest.fixture(autouse=True, params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every variant of the reader that this machine runs."""
+    before = _core._scanner()
+    try:
+        yield _core._scanner(request.param)
+    except csbook.errors.UsageError:
+        pytest.skip(f"this processor does not run the {request.param} variant")
+    finally:
+        _core._scanner(before)
 
 
 class Stream:
