@@ -1,0 +1,1 @@
+"""The roof: the command ``csbook`` and its live ladder. Nothing below imports it."""

@@ -1,0 +1,147 @@
+"""The commands and their options. What they do is in ``run``; what goes wrong is said by ``main``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import click
+
+import csbook as package
+from csbook.errors import UsageError
+from csbook.venues import names
+
+__all__ = ["csbook", "invoke"]
+
+SECONDS = click.option("--seconds", type=float, metavar="N", help="Stop after N seconds; otherwise Ctrl-C does.")
+JSON = click.option("--json", "as_json", is_flag=True, help="No screen: standard output holds one JSON object.")
+SYMBOLS = ("BTCUSDT",)
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run a command. Raises UsageError for what click does not understand, KeyboardInterrupt when it is given up."""
+    try:
+        ended = csbook.main(args=arguments, prog_name="csbook", standalone_mode=False)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "csbook"
+        raise UsageError(f"{error.format_message()} See: {command} --help") from None
+    return ended if isinstance(ended, int) else 0
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package.__version__, message="csbook %(version)s")
+@click.pass_context
+def csbook(context: click.Context) -> None:
+    """An exact order book for market makers, fed by a live venue or by a local one."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@csbook.command()
+@click.argument("symbols", metavar="[SYMBOL]...", nargs=-1)
+@SECONDS
+@JSON
+def demo(symbols: tuple[str, ...], seconds: float | None, as_json: bool) -> None:
+    """A live ladder of a recorded market. No account, no network.
+
+    Starts a local venue that replays recorded BTCUSDT trading, connects to it over a real WebSocket and shows the book.
+    Any other SYMBOL is derived from the same recording.
+    """
+    from csbook.cli import run
+
+    view = run.View("coinswitch", symbols or SYMBOLS, seconds=_positive(seconds), json=as_json)
+    _run(run.demo(view))
+
+
+@csbook.command()
+@click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)
+@click.option("--venue", required=True, metavar="V", help=f"The venue and its dialect: {', '.join(names())}.")
+@click.option("--ws-url", metavar="U", help="Instead of the venue's own: wss://host[:port][/path], ws:// on loopback.")
+@click.option("--rest-url", metavar="U", help="The same for REST: https://, or http:// on loopback.")
+@click.option("--depth", type=int, metavar="N", help="Levels a side, one of those that the venue offers.")
+@click.option("--spin", is_flag=True, help="Never sleep: lower latency, and a core of its own.")
+@SECONDS
+@JSON
+def watch(
+    symbols: tuple[str, ...],
+    venue: str,
+    ws_url: str | None,
+    rest_url: str | None,
+    depth: int | None,
+    spin: bool,
+    seconds: float | None,
+    as_json: bool,
+) -> None:
+    """Live books of a venue."""
+    from csbook.cli import run
+    from csbook.net.origin import http_origin, websocket_origin
+
+    if ws_url is not None:
+        websocket_origin(ws_url, "--ws-url")
+    if rest_url is not None:
+        http_origin(rest_url, "--rest-url")
+    view = run.View(
+        venue,
+        symbols,
+        depth=depth,
+        ws_url=ws_url,
+        rest_url=rest_url,
+        seconds=_positive(seconds),
+        json=as_json,
+    )
+    _run(run.watch(view), spin=spin)
+
+
+@csbook.command()
+@click.option("--venue", default="coinswitch", show_default=True, metavar="V", help="The dialect that it speaks.")
+@click.option("--port", type=int, default=0, metavar="P", help="Of 127.0.0.1; any free one unless given.")
+@click.option("--speed", type=float, default=1.0, show_default=True, metavar="X", help="0: as fast as it is read.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME=RATE ...", help="Faults, and their shares.")
+@click.argument("more_faults", metavar="", nargs=-1)
+@click.option("--symbols", multiple=True, metavar="A,B", help="What it lists; five symbols unless given.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which messages the faults strike.")
+@click.option("--end-with-input", is_flag=True, hidden=True)
+@SECONDS
+@click.option("--json", "as_json", is_flag=True, help="As everywhere; it prints the one line of JSON either way.")
+def sim(
+    symbols: tuple[str, ...],
+    faults: tuple[str, ...],
+    more_faults: tuple[str, ...],
+    seconds: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """A local venue for other programs: one port of loopback.
+
+    Prints one line of JSON once it listens: venue, ws_url, rest_url, api_key and api_secret (of a demo account).
+    Faults: drop, duplicate, reorder, delay, split, disconnect, malformed, stall; delay and stall take a time as well,
+    as in delay=0.1:50ms.
+    """
+    from csbook.cli import run
+
+    found = [*_split(faults), *_split(more_faults)]
+    _run(run.sim(symbols=_split(symbols), faults=found, seconds=_positive(seconds), **options))
+
+
+def _run(main: Coroutine[Any, Any, None], *, spin: bool = False) -> None:
+    """Run it on csbook's loop. That the reader of a pipe has seen enough is an end like another."""
+    try:
+        package.run(main, spin=spin)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left cannot be flushed into the pipe
+
+
+def _split(texts: tuple[str, ...]) -> list[str]:
+    """What several options, or commas within one, name."""
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+def _positive(seconds: float | None) -> float | None:
+    if seconds is not None and not 0.0 < seconds < 1e9:
+        raise UsageError(f"--seconds is {seconds:g}; a number above 0 is expected")
+    return seconds

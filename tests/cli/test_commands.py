@@ -1,0 +1,89 @@
+"""The command line itself: names, options, help."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+import csbook
+from csbook.cli import run
+from csbook.cli.commands import csbook as group
+from csbook.cli.commands import invoke
+
+
+def test_the_commands() -> None:
+    assert sorted(group.commands) == ["demo", "sim", "watch"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("demo", {"--seconds", "--json"}),
+        ("watch", {"--venue", "--ws-url", "--rest-url", "--depth", "--spin", "--seconds", "--json"}),
+        ("sim", {"--venue", "--port", "--speed", "--fault", "--symbols", "--seed", "--seconds", "--json"}),
+    ],
+)
+def test_the_options(name: str, options: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke([name, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert {word.strip("[],.") for word in said.split() if word.startswith("--")} == {*options, "--help"}
+
+
+def test_no_command_is_a_call_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke([]) == 0
+    assert "Usage: csbook" in capsys.readouterr().out
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, dict[str, Any]]]:
+    """What the commands ask ``run`` for, instead of doing it."""
+    found: list[tuple[str, Any, dict[str, Any]]] = []
+
+    def noting(name: str) -> Any:
+        async def note(*arguments: Any, **options: Any) -> None:
+            found.append((name, arguments, options))
+
+        return note
+
+    def fake_run(main: Coroutine[Any, Any, None], *, spin: bool = False) -> None:
+        with pytest.raises(StopIteration):
+            main.send(None)
+        found.append(("run", (), {"spin": spin}))
+
+    for name in ("demo", "watch", "sim"):
+        monkeypatch.setattr(run, name, noting(name))
+    monkeypatch.setattr(csbook, "run", fake_run)
+    return found
+
+
+def test_demo_shows_the_recorded_symbol(asked: list[tuple[str, Any, dict[str, Any]]]) -> None:
+    invoke(["demo"])
+    invoke(["demo", "ETHUSDT", "BTCUSDT", "--seconds", "2.5", "--json"])
+    assert [view for name, view, _ in asked if name == "demo"] == [
+        (run.View("coinswitch", ("BTCUSDT",)),),
+        (run.View("coinswitch", ("ETHUSDT", "BTCUSDT"), seconds=2.5, json=True),),
+    ]
+
+
+def test_watch_takes_it_all(asked: list[tuple[str, Any, dict[str, Any]]]) -> None:
+    where = ["--ws-url", "ws://127.0.0.1:1", "--rest-url", "http://127.0.0.1:1"]
+    invoke(["watch", "BTCUSDT", "--venue", "coinswitch", *where, "--depth", "10", "--spin", "--seconds", "3"])
+    view = run.View(
+        "coinswitch",
+        ("BTCUSDT",),
+        depth=10,
+        ws_url="ws://127.0.0.1:1",
+        rest_url="http://127.0.0.1:1",
+        seconds=3.0,
+    )
+    assert asked == [("watch", (view,), {}), ("run", (), {"spin": True})]
+
+
+def test_sim_takes_lists_in_every_spelling(asked: list[tuple[str, Any, dict[str, Any]]]) -> None:
+    invoke(["sim", "--symbols", "A1,B2", "--symbols", "C3", "--fault", "drop=0.1,split=0.2", "delay=0.1:50ms"])
+    options = asked[0][2]
+    assert options["symbols"] == ["A1", "B2", "C3"]
+    assert options["faults"] == ["drop=0.1", "split=0.2", "delay=0.1:50ms"]
+    assert (options["port"], options["speed"], options["seed"], options["seconds"]) == (0, 1.0, 0, None)
