@@ -33,11 +33,21 @@ cdef struct SideHeader:
     uint64_t prices                     # byte offset from the start of the block
     uint64_t sizes
 
+# The window of a deep side, kind 1 only: a slot per tick, best first. The arrays of the side then hold its tail alone.
+cdef struct LadderHeader:
+    int64_t base                        # key of slot 0; a key is price / tick, negated for bids
+    int64_t best                        # the first slot with a level
+    int64_t count                       # levels in the window
+    uint64_t words                      # which words of `bits` are not 0
+    uint64_t sizes                      # byte offsets from the start of the block
+    uint64_t bits
+    SideHeader tail                     # levels off the grid or outside of the window, sorted
+
 # The head of the one block that a book is. Offsets, never pointers; a multiple of a cache line long.
 cdef struct BookHeader:
     uint64_t magic                      # "CSBOOK" and two zeros, little endian
     uint32_t layout                     # CSBOOK_LAYOUT
-    uint32_t kind                       # 0: four arrays
+    uint32_t kind                       # 0: four arrays; 1: two ladders, whose tails lie in the arrays
     uint64_t block_size                 # bytes, header included
     uint32_t header_size
     int32_t price_decimals
@@ -52,8 +62,11 @@ cdef struct BookHeader:
     int64_t monotonic_ns                # of the last update; 0: never
     uint64_t updates                    # the version of the levels
     int64_t slots                       # entries reserved a side
-    SideHeader bids
+    SideHeader bids                     # `count` is that of all levels in every kind
     SideHeader asks
+    int64_t tick                        # kind 1: the grid of the ladders
+    LadderHeader bid_ladder             # offsets are 0 where the block has no room for ladders
+    LadderHeader ask_ladder
     # -- the venue's own best bid and ask, fused by update id (Book.fused_top)
     int64_t quote_id                    # 0: none
     int64_t quote_time_ns
@@ -68,7 +81,7 @@ cdef struct BookHeader:
     uint64_t unsorted
     uint64_t merged
     uint64_t zero_sizes
-    uint64_t spare[4]
+    uint64_t spare[7]
 
 # One consistent reading of the touch.
 cdef struct Touch:
@@ -91,7 +104,12 @@ cdef struct Touch:
 cdef uint64_t csbook_layout() noexcept nogil            # layout version and struct sizes of this build, packed
 cdef int csbook_touch(const BookHeader* header, Touch* touch) noexcept nogil    # 0, or -1 when a writer never let go
 cdef int64_t csbook_age_ns(const BookHeader* header) noexcept nogil             # -1: never updated
-cdef const int64_t* csbook_bid_prices(const BookHeader* header) noexcept nogil  # best first; header.bids.count of them
+# Up to `levels` of a side's best levels in order, of any kind of block; how many there were. Not while another thread writes.
+cdef int64_t csbook_levels(
+    const BookHeader* header, bint asks, int64_t levels, int64_t* prices, int64_t* sizes
+) noexcept nogil
+# The arrays themselves, kind 0 only (NULL otherwise): best first, header.bids.count and header.asks.count of them.
+cdef const int64_t* csbook_bid_prices(const BookHeader* header) noexcept nogil
 cdef const int64_t* csbook_bid_sizes(const BookHeader* header) noexcept nogil
 cdef const int64_t* csbook_ask_prices(const BookHeader* header) noexcept nogil
 cdef const int64_t* csbook_ask_sizes(const BookHeader* header) noexcept nogil
@@ -130,9 +148,14 @@ cdef class Book:
     cdef list views                     # None, or eight ndarrays (floats, then int64) and their eight Mirrors
     cdef uint64_t versions[8]           # header.updates + 1 when a view was filled; 0: never
     cdef int64_t lengths[8]
+    cdef int64_t* flat[4]               # kind 1: bid prices, bid sizes, ask prices, ask sizes in order, for the readers
+    cdef SideHeader flat_side[2]
+    cdef int64_t flat_room[2]
+    cdef int64_t flat_count[2]
+    cdef uint64_t flat_version[2]       # header.updates + 1 when it was filled; 0: never
     cdef object __weakref__
 
-    cdef int reserve(self, Py_ssize_t levels) except -1
+    cdef int reserve(self, Py_ssize_t levels, bint ladders) except -1
     cdef Top read_top(self)
 
 cdef class Top:

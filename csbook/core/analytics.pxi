@@ -41,17 +41,17 @@ cdef double positive(object value, str name) except? -1.0:
     return number
 
 
-cdef double book_imbalance(BookHeader* h, int64_t levels) noexcept nogil:
-    cdef const int64_t* bids = csbook_bid_sizes(h)
-    cdef const int64_t* asks = csbook_ask_sizes(h)
+cdef double book_imbalance(Book book, int64_t levels) except? -2.0:
+    cdef SideRef bids = book_flat(book, False, levels)
+    cdef SideRef asks = book_flat(book, True, levels)
     cdef double bid = 0, ask = 0
     cdef int64_t i
-    if h.bids.count == 0 or h.asks.count == 0:
+    if bids.header.count == 0 or asks.header.count == 0:
         return NAN
-    for i in range(min(levels, h.bids.count)):
-        bid += <double>bids[i]
-    for i in range(min(levels, h.asks.count)):
-        ask += <double>asks[i]
+    for i in range(min(levels, bids.header.count)):
+        bid += <double>bids.sizes[bids.header.head + i]
+    for i in range(min(levels, asks.header.count)):
+        ask += <double>asks.sizes[asks.header.head + i]
     return (bid - ask) / (bid + ask)
 
 

@@ -39,7 +39,7 @@ cdef class Book:
         _integer(capacity, "capacity", 1, MAX_LEVELS, &first)
         if max_levels is not None:
             _integer(max_levels, "max_levels", 1, MAX_LEVELS, &limit)
-        self.header = block_new(first + max(first // 4, <int64_t>8))
+        self.header = block_new(first + max(first // 4, <int64_t>8), False)
         if self.header == NULL:
             raise MemoryError
         name = symbol.encode("ascii")
@@ -53,7 +53,10 @@ cdef class Book:
         self.size_scale = _POW10F[sizes]
 
     def __dealloc__(self):
+        cdef int i
         csb_free(self.header)
+        for i in range(4):
+            free(self.flat[i])
 
     def __reduce__(self):
         raise TypeError("a Book is live state and cannot be pickled or copied; keep copies of its views")
@@ -66,6 +69,7 @@ cdef class Book:
 
     def __sizeof__(self):
         cdef Py_ssize_t size = self.header.block_size + object.__sizeof__(self)
+        size += 2 * (self.flat_room[0] + self.flat_room[1]) * sizeof(int64_t)
         if self.views is not None:
             size += self.views.__sizeof__()
             for held in self.views:
@@ -73,35 +77,18 @@ cdef class Book:
                     size += held.__sizeof__()
         return size
 
-    cdef int reserve(self, Py_ssize_t levels) except -1:
-        """Room for `levels` a side and some in front; the old block is given back. The counter goes on."""
+    cdef int reserve(self, Py_ssize_t levels, bint ladders) except -1:
+        """Room for `levels` a side and some in front, and for ladders where wanted; the old block is given back."""
         cdef BookHeader* old = self.header
         cdef BookHeader* new
-        cdef int64_t slots = max(<int64_t>levels, old.slots)
-        cdef SideHeader bids, asks
-        cdef uint64_t size
-        if levels <= old.slots:
+        cdef int64_t slots = old.slots
+        if levels <= slots and (not ladders or old.bid_ladder.sizes != 0):
             return 0
-        new = block_new(slots + max(slots // 4, <int64_t>8))
+        if levels > slots:
+            slots = levels + max(levels // 4, <int64_t>8)
+        new = block_grown(old, slots, ladders or old.bid_ladder.sizes != 0)
         if new == NULL:
             raise MemoryError
-        bids = new.bids
-        asks = new.asks
-        slots = new.slots
-        size = new.block_size
-        memcpy(new, old, sizeof(BookHeader))
-        new.bids = bids
-        new.asks = asks
-        new.slots = slots
-        new.block_size = size
-        new.bids.count = old.bids.count
-        new.asks.count = old.asks.count
-        new.bids.head = (slots - old.bids.count) >> 1
-        new.asks.head = (slots - old.asks.count) >> 1
-        memcpy(<void*>csbook_bid_prices(new), csbook_bid_prices(old), old.bids.count * sizeof(int64_t))
-        memcpy(<void*>csbook_bid_sizes(new), csbook_bid_sizes(old), old.bids.count * sizeof(int64_t))
-        memcpy(<void*>csbook_ask_prices(new), csbook_ask_prices(old), old.asks.count * sizeof(int64_t))
-        memcpy(<void*>csbook_ask_sizes(new), csbook_ask_sizes(old), old.asks.count * sizeof(int64_t))
         self.header = new
         csb_free(old)
         return 0
@@ -222,50 +209,47 @@ cdef class Book:
     @property
     def best_bid(self):
         """Price in quote units; nan while there is no bid."""
-        cdef BookHeader* h = self.header
-        return scaled(csbook_bid_prices(h)[0], self.price_scale) if h.bids.count else NAN
+        cdef int64_t price = 0, size = 0
+        return scaled(price, self.price_scale) if side_best(self.header, False, &price, &size) else NAN
 
     @property
     def best_ask(self):
-        cdef BookHeader* h = self.header
-        return scaled(csbook_ask_prices(h)[0], self.price_scale) if h.asks.count else NAN
+        cdef int64_t price = 0, size = 0
+        return scaled(price, self.price_scale) if side_best(self.header, True, &price, &size) else NAN
 
     @property
     def best_bid_size(self):
-        cdef BookHeader* h = self.header
-        return scaled(csbook_bid_sizes(h)[0], self.size_scale) if h.bids.count else NAN
+        cdef int64_t price = 0, size = 0
+        return scaled(size, self.size_scale) if side_best(self.header, False, &price, &size) else NAN
 
     @property
     def best_ask_size(self):
-        cdef BookHeader* h = self.header
-        return scaled(csbook_ask_sizes(h)[0], self.size_scale) if h.asks.count else NAN
+        cdef int64_t price = 0, size = 0
+        return scaled(size, self.size_scale) if side_best(self.header, True, &price, &size) else NAN
 
     @property
     def mid(self):
-        cdef BookHeader* h = self.header
-        if h.bids.count == 0 or h.asks.count == 0:
+        cdef int64_t bid = 0, ask = 0, size = 0
+        if not (side_best(self.header, False, &bid, &size) and side_best(self.header, True, &ask, &size)):
             return NAN
-        return (<double>csbook_bid_prices(h)[0] + <double>csbook_ask_prices(h)[0]) / (2 * self.price_scale)
+        return (<double>bid + <double>ask) / (2 * self.price_scale)
 
     @property
     def spread(self):
         """best_ask - best_bid, exact before it becomes a float; negative while crossed."""
-        cdef BookHeader* h = self.header
-        if h.bids.count == 0 or h.asks.count == 0:
+        cdef int64_t bid = 0, ask = 0, size = 0
+        if not (side_best(self.header, False, &bid, &size) and side_best(self.header, True, &ask, &size)):
             return NAN
-        return scaled(csbook_ask_prices(h)[0] - csbook_bid_prices(h)[0], self.price_scale)
+        return scaled(ask - bid, self.price_scale)
 
     @property
     def microprice(self):
         """(bid * ask size + ask * bid size) / (bid size + ask size)."""
-        cdef BookHeader* h = self.header
-        cdef double bid, ask
-        if h.bids.count == 0 or h.asks.count == 0:
+        cdef int64_t bid = 0, ask = 0, bids = 0, asks = 0
+        if not (side_best(self.header, False, &bid, &bids) and side_best(self.header, True, &ask, &asks)):
             return NAN
-        bid = <double>csbook_bid_sizes(h)[0]
-        ask = <double>csbook_ask_sizes(h)[0]
         return (
-            (<double>csbook_bid_prices(h)[0] * ask + <double>csbook_ask_prices(h)[0] * bid) / (bid + ask)
+            (<double>bid * <double>asks + <double>ask * <double>bids) / (<double>bids + <double>asks)
         ) / self.price_scale
 
     cdef Top read_top(self):
@@ -305,14 +289,14 @@ cdef class Book:
         """(bid size - ask size) / (bid size + ask size) over the first `levels` of each side: -1 to 1. O(levels)."""
         cdef int64_t count = 0
         _integer(levels, "levels", 1, INT64_MAX, &count)
-        return book_imbalance(self.header, count)
+        return book_imbalance(self, count)
 
     def vwap(self, side, size):
         """(price, filled): the mean price that an order of `size` (base quantity) on `side` would pay, walking the book.
 
         A BUY walks the asks. `filled` is less than `size` when the book is too thin; (nan, 0.0) when it is empty. O(levels).
         """
-        cdef SideRef s = side_of(self.header, side_code(side) == 0)
+        cdef SideRef s = book_flat(self, side_code(side) == 0, INT64_MAX)
         cdef double wanted = positive(size, "size")
         cdef double value = 0
         cdef int64_t last = 0
@@ -332,7 +316,7 @@ cdef class Book:
 
         A BUY walks the asks. Where the book is too thin it is the price of the last level. O(levels).
         """
-        cdef SideRef s = side_of(self.header, side_code(side) == 0)
+        cdef SideRef s = book_flat(self, side_code(side) == 0, INT64_MAX)
         cdef double value = 0
         cdef int64_t last = 0
         book_walk(&s, positive(size, "size") * self.size_scale, &value, &last)
@@ -342,7 +326,8 @@ cdef class Book:
         """Base quantity resting on `side` (BUY: bids) at prices within `bps` of mid, inclusive; nan without a mid."""
         cdef BookHeader* h = self.header
         cdef int asks = side_code(side)
-        cdef SideRef s = side_of(h, asks)
+        cdef SideRef s
+        cdef int64_t bid = 0, ask = 0, best = 0
         cdef double mid, width
         try:
             width = PyFloat_AsDouble(bps)
@@ -350,9 +335,10 @@ cdef class Book:
             raise UsageError(f"bps is {bps!r}; expected a number") from None
         if not isfinite(width) or width < 0:
             raise UsageError(f"bps is {bps!r}; expected a finite number of zero or more")
-        if h.bids.count == 0 or h.asks.count == 0:
+        if not (side_best(h, False, &bid, &best) and side_best(h, True, &ask, &best)):
             return NAN
-        mid = (<double>csbook_bid_prices(h)[0] + <double>csbook_ask_prices(h)[0]) / 2
+        mid = (<double>bid + <double>ask) / 2
+        s = book_flat(self, asks, INT64_MAX)
         return side_within(&s, mid + mid * width / 10000 if asks else mid - mid * width / 10000) / self.size_scale
 
     # -- reads: arrays
@@ -423,26 +409,35 @@ cdef class Book:
         value = digest_word(value, <uint64_t>h.asks.count)
         if sequence:
             value = digest_word(value, <uint64_t>h.sequence)
-        side = side_of(h, False)
+        side = book_flat(self, False, INT64_MAX)
         value = side_digest(&side, value)
-        side = side_of(h, True)
+        side = book_flat(self, True, INT64_MAX)
         return side_digest(&side, value)
 
     def _check(self):
         """Assert every invariant; on failure the message holds what was found. O(n)."""
         cdef BookHeader* h = self.header
         cdef SideRef s
+        cdef LadderRef l
         cdef int64_t i
-        assert h.magic == MAGIC and h.layout == CSBOOK_LAYOUT and h.kind == 0, "header of another layout"
+        assert h.magic == MAGIC and h.layout == CSBOOK_LAYOUT and h.kind <= 1, "header of another layout"
         assert h.header_size == sizeof(BookHeader) and <uint64_t>h % LINE == 0, "header size or alignment"
         assert h.lock & 1 == 0, f"lock is odd at rest: {h.lock}"
         assert STATE_EMPTY <= h.state <= STATE_CROSSED, f"state {h.state}"
         for asks in (False, True):
-            s = side_of(h, asks)
             name = "asks" if asks else "bids"
-            assert 0 <= s.header.head and s.header.head + s.header.count <= h.slots, f"{name} outside their slots"
+            s = side_of(h, asks)
+            if h.kind == 1:
+                l = ladder_of(h, asks)
+                ladder_check(&l, name, h.block_size)
+                assert s.header.count == l.header.count + l.header.tail.count, f"{name}: count {s.header.count}"
+                assert l.header.tail.head >= 0, f"{name}: tail outside its slots"
+                assert l.header.tail.head + l.header.tail.count <= h.slots, f"{name}: tail outside its slots"
+            else:
+                assert 0 <= s.header.head and s.header.head + s.header.count <= h.slots, f"{name} outside their slots"
             assert 0 <= s.header.count <= self.limit, f"{name}: {s.header.count} levels, limit {self.limit}"
             assert s.header.sizes + h.slots * sizeof(int64_t) <= h.block_size, f"{name} outside the block"
+            s = book_flat(self, asks, INT64_MAX)
             for i in range(s.header.head, s.header.head + s.header.count):
                 assert s.prices[i] > 0 and s.sizes[i] > 0, f"{name}[{i - s.header.head}]: {s.prices[i]}, {s.sizes[i]}"
                 if i > s.header.head:

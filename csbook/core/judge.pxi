@@ -251,7 +251,10 @@ cdef class Judge:
         if state == STATE_LIVE:
             state = settled_state(book.header, self.max_lag_ns, m.time_ns, receive_time_ns)
         if replace:
-            status = book_replace(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
+            status = book_replace(
+                book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns,
+                state == STATE_SYNCING or self.table.rule == RULE_STREAM,
+            )
         else:
             status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
         if unlikely(status != OK):

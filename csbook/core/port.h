@@ -126,6 +126,18 @@ static inline int csb_mul_overflow(uint64_t a, uint64_t b, uint64_t *out)
 #endif
 }
 
+/* The index of the lowest bit that is set; v is not 0. */
+static inline int csb_low_bit(uint64_t v)
+{
+#if defined(_MSC_VER)
+    unsigned long index;
+    _BitScanForward64(&index, v);
+    return (int)index;
+#else
+    return __builtin_ctzll(v);
+#endif
+}
+
 /* ---- clocks, both in ns --------------------------------------------------------------------------- */
 
 static inline int64_t csb_monotonic_ns(void)

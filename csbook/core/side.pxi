@@ -228,22 +228,6 @@ cdef void side_replace(SideRef* s, const Levels* levels, int64_t limit) noexcept
     s.header.count = n
 
 
-cdef int64_t side_gain(const SideRef* s, const Levels* levels) noexcept nogil:
-    """How many levels the changes would add, at most: deletes only count where no price can stand twice."""
-    cdef Py_ssize_t i
-    cdef int64_t at, added = 0, gone = 0
-    cdef bint up = True, down = True, found
-    for i in range(levels.count):
-        if i > 0:
-            up &= levels.prices[i] > levels.prices[i - 1]
-            down &= levels.prices[i] < levels.prices[i - 1]
-        at = side_find(s, levels.prices[i])
-        found = at < s.header.count and s.prices[s.header.head + at] == levels.prices[i]
-        added += not found and levels.sizes[i] != 0
-        gone += found and levels.sizes[i] == 0
-    return added - gone if up or down else added
-
-
 cdef inline uint64_t digest_word(uint64_t h, uint64_t word) noexcept nogil:
     h = (h ^ word) * 0xFF51AFD7ED558CCDULL
     return h ^ (h >> 32)

@@ -15,6 +15,7 @@ cdef extern from "port.h" nogil:
     void csb_fence_release()
     void csb_fence_acquire()
     bint csb_mul_overflow(uint64_t a, uint64_t b, uint64_t* out)
+    int csb_low_bit(uint64_t v)
     int64_t csb_monotonic_ns()
     bint LITTLE_ENDIAN "CSB_LITTLE_ENDIAN"
     bint likely "CSB_LIKELY"(bint)

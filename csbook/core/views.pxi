@@ -68,6 +68,7 @@ cdef object mirror_view(Mirror mirror, int64_t count, int type_num):
 cdef object book_view(Book book, int which):
     """which: 0..3 bid prices, bid sizes, ask prices, ask sizes as float64; 4..7 the same as int64. O(n) after an update."""
     cdef BookHeader* h = book.header
+    cdef SideRef side
     cdef const int64_t* source
     cdef int64_t count = h.bids.count if which & 2 == 0 else h.asks.count
     cdef int64_t i
@@ -84,14 +85,8 @@ cdef object book_view(Book book, int which):
         mirror = Mirror(max(count + count // 4, <int64_t>24))
         book.views[which + 8] = mirror
         book.views[which] = None
-    if which & 3 == 0:
-        source = csbook_bid_prices(h)
-    elif which & 3 == 1:
-        source = csbook_bid_sizes(h)
-    elif which & 3 == 2:
-        source = csbook_ask_prices(h)
-    else:
-        source = csbook_ask_sizes(h)
+    side = book_flat(book, which & 2 != 0, count)
+    source = (side.sizes if which & 1 else side.prices) + side.header.head
     if which < 4:
         scale = book.size_scale if which & 1 else book.price_scale
         floats = <double*>mirror.data
@@ -109,8 +104,8 @@ cdef object book_view(Book book, int which):
 cdef object side_pairs(Book book, bint asks, object levels):
     """A float64 (n, 2) array of its own: price and size, best first. O(n)."""
     cdef BookHeader* h = book.header
-    cdef SideRef s = side_of(h, asks)
-    cdef int64_t count = s.header.count
+    cdef SideRef s
+    cdef int64_t count = h.asks.count if asks else h.bids.count
     cdef int64_t wanted = 0
     cdef npy_intp[2] shape
     cdef double* out
@@ -118,6 +113,7 @@ cdef object side_pairs(Book book, bint asks, object levels):
     if levels is not None:
         _integer(levels, "levels", 0, INT64_MAX, &wanted)
         count = min(count, wanted)
+    s = book_flat(book, asks, count)
     numpy_ready()
     shape[0] = count
     shape[1] = 2
