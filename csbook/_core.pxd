@@ -1,8 +1,9 @@
 # The table of contents of the core, and its C interface.
 #
 # Another extension may `cimport csbook._core`, call csbook_check_abi() once when it is imported, take the `header`
-# of a Book and call the nogil functions. No numpy is needed. The block of a book may be replaced when it grows:
-# read `book.header` again after every update, never keep it across one.
+# of a Book and call the nogil functions. No numpy is needed. The block of a book is replaced when it grows: read
+# `book.header` again after every update. An old block stays valid memory for as long as the book lives, with its lock odd
+# for good: csbook_touch fails on it, and the header has to be taken anew.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
@@ -140,6 +141,7 @@ cdef struct Directory
 
 cdef class Book:
     cdef BookHeader* header             # the block; replaced when it grows
+    cdef BookHeader* retired            # blocks that it grew out of, newest first, linked by spare[0]
     cdef readonly str symbol
     cdef readonly object max_levels     # int or None
     cdef int64_t limit                  # max_levels, or the hard limit

@@ -54,6 +54,11 @@ cdef class Book:
 
     def __dealloc__(self):
         cdef int i
+        cdef BookHeader* block = self.retired
+        while block != NULL:
+            self.retired = <BookHeader*>block.spare[0]
+            csb_free(block)
+            block = self.retired
         csb_free(self.header)
         for i in range(4):
             free(self.flat[i])
@@ -69,6 +74,10 @@ cdef class Book:
 
     def __sizeof__(self):
         cdef Py_ssize_t size = self.header.block_size + object.__sizeof__(self)
+        cdef const BookHeader* block = self.retired
+        while block != NULL:
+            size += block.block_size
+            block = <const BookHeader*>block.spare[0]
         size += 2 * (self.flat_room[0] + self.flat_room[1]) * sizeof(int64_t)
         if self.views is not None:
             size += self.views.__sizeof__()
@@ -78,19 +87,25 @@ cdef class Book:
         return size
 
     cdef int reserve(self, Py_ssize_t levels, bint ladders) except -1:
-        """Room for `levels` a side and some in front, and for ladders where wanted; the old block is given back."""
+        """Room for `levels` a side and some in front, and for ladders where wanted.
+
+        The old block stays until the book goes, locked for good: a C reader in another thread that still holds it reads
+        valid memory, and csbook_touch tells it that the block is no more. Sizes double, so that they add up to one more.
+        """
         cdef BookHeader* old = self.header
         cdef BookHeader* new
         cdef int64_t slots = old.slots
         if levels <= slots and (not ladders or old.bid_ladder.sizes != 0):
             return 0
         if levels > slots:
-            slots = levels + max(levels // 4, <int64_t>8)
+            slots = max(levels + max(levels // 4, <int64_t>8), min(2 * slots, <int64_t>MAX_LEVELS))
         new = block_grown(old, slots, ladders or old.bid_ladder.sizes != 0)
         if new == NULL:
             raise MemoryError
         self.header = new
-        csb_free(old)
+        csb_store_release(&old.lock, old.lock | 1)
+        old.spare[0] = <uint64_t>self.retired
+        self.retired = old
         return 0
 
     def apply_snapshot(self, bids, asks, *, sequence=0, event_time_ns=0, receive_time_ns=0):

@@ -21,7 +21,7 @@ READER = """
 from libc.stdint cimport int64_t, uint64_t
 from csbook._core cimport (
     Book, BookHeader, Touch, csbook_age_ns, csbook_ask_prices, csbook_ask_sizes, csbook_bid_prices, csbook_bid_sizes,
-    csbook_check_abi, csbook_layout, csbook_touch, CSBOOK_LAYOUT, STATE_LIVE,
+    csbook_check_abi, csbook_layout, csbook_levels, csbook_touch, CSBOOK_LAYOUT, STATE_LIVE,
 )
 
 csbook_check_abi()
@@ -70,6 +70,21 @@ def by_offset(Book book):
 
 def age(Book book):
     return csbook_age_ns(book.header)
+
+
+def ordered(Book book, bint asks, int64_t wanted):
+    cdef int64_t[1000] prices
+    cdef int64_t[1000] sizes
+    cdef int64_t count = csbook_levels(book.header, asks, min(wanted, 1000), prices, sizes)
+    return [(prices[at], sizes[at]) for at in range(count)], csbook_bid_prices(book.header) == NULL
+
+
+def across_growth(Book book, grow):
+    cdef const BookHeader* old = book.header
+    cdef Touch seen
+    before = csbook_touch(old, &seen)
+    grow()
+    return before, csbook_touch(old, &seen), csbook_touch(book.header, &seen), book.header != old
 """
 
 CHECKER = """
@@ -143,6 +158,18 @@ assert head["bids"] == 301 and head["asks"] == 300 and head["slots"] >= 301
 assert head["inside"] and head["offsets"]
 book.clear("a test")
 assert their_reader.levels(book) == ([], []) and their_reader.touch(book)[4:6] == (0, 0)
+one = csbook.Book("ETHUSDT", price_decimals=0, size_decimals=0, capacity=2)
+one.apply_snapshot([[10, 1]], [[11, 1]])
+more = [[price, 1] for price in range(20, 90)]
+assert their_reader.across_growth(one, lambda: one.apply_delta([], more)) == (0, -1, 0, True)
+assert their_reader.ordered(one, True, 3) == ([(11, 1), (20, 1), (21, 1)], False)
+router = csbook.Router("binance", one)
+rows = [[str(1000 + i), "5"] for i in range(300)]
+snapshot = '{"lastUpdateId":1,"bids":[["7","3"]],"asks":%s}' % str(rows).replace("'", '"')
+router.feed_snapshot("ETHUSDT", snapshot.encode())
+asks, is_ladder = their_reader.ordered(one, True, 1000)
+assert is_ladder and asks == list(zip(range(1000, 1300), [5] * 300))
+assert their_reader.ordered(one, False, 9) == ([(7, 3)], True) and their_reader.touch(one)[:4] == (7, 3, 1000, 5)
 heavy = {name.partition(".")[0] for name in sys.modules} & {"numpy", "picows", "asyncio", "aiohttp"}
 assert not heavy, heavy
 print("read")
