@@ -26,7 +26,7 @@ DONE := $(VENV)/.done
 SOURCES := setup.py $(shell find csbook -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h')
 MODULES := $(subst /,.,$(basename $(filter %.pyx,$(SOURCES))))
 
-.PHONY: help demo test bench build lint types cover sanitize fuzz wheel clean
+.PHONY: help demo test bench build docs lint types cover sanitize fuzz wheel clean
 .NOTPARALLEL:
 
 help:
@@ -83,6 +83,17 @@ bench: $(DONE)/built $(DONE)/bench
 
 fuzz: $(DONE)/built $(DONE)/test
 	$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+$(DONE)/docs: pyproject.toml | $(DONE)/venv
+	@$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
+	  > $(DONE)/docs.txt
+	@$(PIP) install -r $(DONE)/docs.txt >&2
+	@touch $@
+
+# Read from the sources as text: nothing has to be compiled.
+docs: $(DONE)/docs
+	$(PY) -m mkdocs build --strict $(ARGS)
+	@echo "build/docs/index.html"
 
 # A copy of the tree under build/, with an environment of its own beside it, so that no other build takes the place of
 # the release build. What stands beside this folder is linked beside the copy.

@@ -174,30 +174,37 @@ cdef class Book:
 
     @property
     def state(self):
+        """What the book is worth now: a csbook.State; only LIVE may be traded on."""
         return _STATES[self.header.state]
 
     @property
     def sequence(self):
+        """The venue's id of the last update; 0 if there was none."""
         return self.header.sequence
 
     @property
     def event_time_ns(self):
+        """The venue's time of the last update, ns since the epoch; 0: not told."""
         return self.header.event_time_ns
 
     @property
     def receive_time_ns(self):
+        """Wall time at which the last update arrived, ns since the epoch; 0: not told."""
         return self.header.receive_time_ns
 
     @property
     def updates(self):
+        """How often the levels have changed: the version of every view."""
         return self.header.updates
 
     @property
     def price_decimals(self):
+        """The scale of prices: raw / 10 ** price_decimals is the price."""
         return self.header.price_decimals
 
     @property
     def size_decimals(self):
+        """The scale of sizes."""
         return self.header.size_decimals
 
     @property
@@ -229,21 +236,25 @@ cdef class Book:
 
     @property
     def best_ask(self):
+        """Price in quote units; nan while there is no ask."""
         cdef int64_t price = 0, size = 0
         return scaled(price, self.price_scale) if side_best(self.header, True, &price, &size) else NAN
 
     @property
     def best_bid_size(self):
+        """Base quantity at the best bid; nan while there is none."""
         cdef int64_t price = 0, size = 0
         return scaled(size, self.size_scale) if side_best(self.header, False, &price, &size) else NAN
 
     @property
     def best_ask_size(self):
+        """Base quantity at the best ask; nan while there is none."""
         cdef int64_t price = 0, size = 0
         return scaled(size, self.size_scale) if side_best(self.header, True, &price, &size) else NAN
 
     @property
     def mid(self):
+        """(best_bid + best_ask) / 2; nan while a side is empty."""
         cdef int64_t bid = 0, ask = 0, size = 0
         if not (side_best(self.header, False, &bid, &size) and side_best(self.header, True, &ask, &size)):
             return NAN
