@@ -75,13 +75,19 @@ cdef double book_walk(const SideRef* s, double size, double* value, int64_t* las
 
 
 cdef double side_within(const SideRef* s, double worst) noexcept nogil:
-    """The sum of sizes (raw) at prices not worse than `worst` (raw). O(levels within)."""
-    cdef const int64_t* prices = s.prices + s.header.head
+    """The sum of sizes (raw) at prices not worse than `worst` (raw). O(log n + levels within)."""
     cdef const int64_t* sizes = s.sizes + s.header.head
-    cdef double sum = 0
-    cdef int64_t i
-    for i in range(s.header.count):
-        if (<double>prices[i] < worst) if s.mask else (<double>prices[i] > worst):
-            break
-        sum += <double>sizes[i]
-    return sum
+    cdef uint64_t high = 0, low = 0     # the sum in two halves: exact, and with no chain of roundings
+    cdef int64_t i, count, last
+    if worst >= 9.2e18:
+        last = INT64_MAX - 1
+    elif worst < 0:
+        last = 0
+    else:
+        last = <int64_t>(ceil(worst) if s.mask else floor(worst))
+    # levels better than the first price that is too far
+    count = side_find(s, last - 1 if s.mask else last + 1)
+    for i in range(count):
+        high += <uint64_t>sizes[i] >> 32
+        low += <uint64_t>sizes[i] & 0xFFFFFFFFULL
+    return <double>high * 4294967296.0 + <double>low
