@@ -80,6 +80,7 @@ test: lint types
 
 bench: $(DONE)/built $(DONE)/bench
 	$(PY) -m benches $(ARGS)
+	$(PY) -m benches.instructions
 
 fuzz: $(DONE)/built $(DONE)/test
 	$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)

@@ -110,3 +110,10 @@ def test_the_results_are_written_out() -> None:
     drawn = chart.draw([(table, "Snapshots")])
     assert ElementTree.fromstring(drawn).tag.endswith("svg")
     assert "another &amp; &lt;book&gt;" in drawn
+
+
+def test_the_jobs_that_are_counted_run() -> None:
+    from benches import instructions
+
+    for job, prepare in instructions.JOBS.items():
+        assert prepare()() >= 100, job
