@@ -141,6 +141,16 @@ def test_the_hard_limit_over_many_changes(max_levels: int | None) -> None:
     book._check()
 
 
+def test_a_delete_that_stands_twice_makes_room_once() -> None:
+    book = csbook.Book("X", price_decimals=0, size_decimals=0)
+    book.apply_snapshot([], [[str(price), "1"] for price in range(1, MAX_LEVELS + 1)])
+    before = book.digest(), book.updates
+    with pytest.raises(csbook.BadMessage):
+        book.apply_delta([], [["1", "0"], ["1", "0"], [str(MAX_LEVELS + 5), "1"], [str(MAX_LEVELS + 6), "1"]])
+    assert (book.digest(), book.updates) == before
+    book._check()
+
+
 def test_many_books_come_and_go() -> None:
     for at in range(3000):
         book = csbook.Book("X", capacity=1 + at % 300)

@@ -205,3 +205,11 @@ def test_many_threads_on_one_book() -> None:
         reader.join()
     assert wrong == []
     book._check()
+
+
+def test_a_symbol_is_at_most_31_characters() -> None:
+    """Its place in the block ends in a zero."""
+    assert csbook.Book("X" * 31).symbol == "X" * 31
+    for symbol in ("X" * 32, "X" * 33, "", "BTC USDT\n", "\u20bf"):
+        with pytest.raises(csbook.errors.UsageError):
+            csbook.Book(symbol)

@@ -104,3 +104,27 @@ def test_a_symbol_that_the_router_does_not_have() -> None:
         with pytest.raises(UsageError, match="BTCUSDT"):
             router.mark_stale(symbol, "silence")
     assert router.books["BTCUSDT"].state is State.LIVE
+
+
+def test_every_letter_is_known_in_any_case() -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    for spelling in (alphabet.lower(), alphabet, alphabet.title(), alphabet.swapcase()):
+        router = csbook.Router("coinswitch", csbook.Book(alphabet))
+        assert router.feed(dump(stream(f"{spelling}@depth20", seed_depth(1, BIDS, ASKS)))) is Outcome.APPLIED
+        router = csbook.Router("binance", csbook.Book(alphabet))
+        assert router.feed(dump(diff(1, 2, 0, symbol=spelling))) is Outcome.BUFFERED
+        assert router.feed_snapshot(spelling, dump(seed_depth(2, BIDS, ASKS))) is Outcome.APPLIED
+
+
+@pytest.mark.parametrize("wrong", [b"x", b"'", b" ", b"", b"\\", b"[", b"1", b"\x00", b"\xff", b'""'])
+@pytest.mark.parametrize("word", [b'"stream":"', b'"s":"'])
+def test_a_known_spelling_has_its_quotes(word: bytes, wrong: bytes) -> None:
+    """Also where the text is to the letter that of the message before."""
+    router = csbook.Router("coinswitch", csbook.Book("BTCUSDT"))
+    message = dump(stream("btcusdt@depth20", seed_depth(1, BIDS, ASKS) | {"s": "BTCUSDT"}))
+    for _ in range(3):
+        assert router.feed(message) is Outcome.APPLIED
+        for place in (message.index(word) + len(word) - 1, message.index(b'"', message.index(word) + len(word))):
+            broken = message[:place] + wrong + message[place + 1 :]
+            assert router.feed(broken) is Outcome.REFUSED, broken
+            assert router.feed_parsed(broken) is Outcome.REFUSED, broken

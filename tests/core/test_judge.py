@@ -411,3 +411,50 @@ def test_a_malformed_snapshot_answer_is_no_lost_change() -> None:
         assert router.feed_snapshot("XBTUSDTM", answer) is Outcome.REFUSED
         assert router.wants_snapshot() == ["XBTUSDTM"] and book.state is State.SYNCING
     assert router.feed_snapshot("XBTUSDTM", kucoin_rest(4, [["9", 1]], [])) is Outcome.APPLIED
+
+
+BYBIT_TOPICS = [".50x", ".50", "50", ".50x.", ".x.", ".", "..", ".0.", "s.50."]
+KUCOIN_TOPICS = ["level2Depth5x", "level2Depth:", "level2x", "level2", "level3:", "level2Depth5"]
+
+
+@both_ways
+def test_topics_that_only_begin_like_depth_topics(feed: Callable[[Router, bytes], Outcome]) -> None:
+    book = Book("BTCUSDT")
+    router = Router("bybit", book)
+    assert feed(router, bybit("snapshot", 1, [["1", "1"]], [["2", "1"]])) is Outcome.APPLIED
+    following = bybit("delta", 2, [["1", "3"]], [])
+    for between in BYBIT_TOPICS:
+        other = following.replace(b"orderbook.50.BTCUSDT", f"orderbook{between}BTCUSDT".encode())
+        assert other != following
+        assert feed(router, other) is Outcome.COLD, between
+    assert feed(router, following) is Outcome.APPLIED
+    kucoin = Router("kucoin", Book("XBTUSDTM"))
+    whole = {"sequence": 3, "bids": [["1", "1"]], "asks": [["2", "1"]], "timestamp": 1, "change": "1,buy,2"}
+    for between in KUCOIN_TOPICS:
+        topic = f"/contractMarket/{between}XBTUSDTM"
+        assert feed(kucoin, json.dumps({"topic": topic, "data": whole}).encode()) is Outcome.COLD, between
+    assert kucoin.books["XBTUSDTM"].state is State.EMPTY
+
+
+@both_ways
+def test_words_that_stand_where_they_mean_nothing(feed: Callable[[Router, bytes], Outcome]) -> None:
+    """Bybit's ids and levels count inside of `data` only, its time and topic outside only."""
+    book = Book("BTCUSDT")
+    router = Router("bybit", book)
+    message = json.loads(bybit("snapshot", 5, [["1", "1"]], [["2", "1"]]))
+    message |= {"u": 9, "s": "ETHUSDT", "b": [["7", "7"]], "a": 3}
+    message["data"] |= {"topic": "orderbook.1.ETHUSDT", "type": "none", "ts": -1, "data": {"u": 8}}
+    for body in (message, dict(reversed(message.items()))):
+        assert feed(router, json.dumps(body).encode()) is Outcome.APPLIED
+        assert (book.sequence, book.event_time_ns) == (5, 1_672_304_484_978_000_000)
+        assert raw(book) == ([(10**8, 10**8)], [(2 * 10**8, 10**8)])
+    assert router.counts["declined"] == (0 if feed is FEEDS[0] else 2)
+    for word, place in (("u", "data"), ("s", "data"), ("ts", ""), ("type", "")):
+        message = json.loads(bybit("delta", 6, [["1", "3"]], []))
+        if place:
+            message[word] = message[place].pop(word)
+        else:
+            message["data"][word] = message.pop(word)
+        outcome = feed(router, json.dumps(message).encode())
+        assert outcome is (Outcome.REFUSED if word in ("u", "type") else Outcome.APPLIED), word
+        assert feed(router, bybit("snapshot", 5, [["1", "1"]], [["2", "1"]])) is Outcome.APPLIED

@@ -250,3 +250,68 @@ def test_the_wire_way_and_the_parsed_way_build_the_same_ladder() -> None:
         assert routers[0].feed(payload) is routers[1].feed_parsed(payload) is Outcome.APPLIED
         assert books[0].digest() == books[1].digest()
         books[0]._check()
+
+
+def test_known_levels_of_the_window_need_no_room() -> None:
+    """A side that is as long as it may be still takes new sizes, and a new level for one that goes."""
+    most = 131_072
+    book = Book("X", price_decimals=0, size_decimals=0)
+    router = Router("binance", book)
+    bids = [[str(price), "1"] for price in range(most, 0, -1)]
+    ids = json.dumps({"e": "depthUpdate", "s": "X", "U": 1, "u": 1, "pu": 0})[:-1]
+    assert router.feed(f'{ids},"b":[],"a":[]}}'.encode()) is Outcome.BUFFERED
+    snapshot = json.dumps({"lastUpdateId": 1, "bids": bids, "asks": []})
+    assert router.feed_snapshot("X", snapshot.encode()) is Outcome.APPLIED
+    for at, (levels, outcome) in enumerate(
+        (
+            ([most, 3], Outcome.APPLIED),
+            ([most, 0, most + 9, 2], Outcome.APPLIED),
+            ([most + 8, 1], Outcome.REFUSED),
+        ),
+        1,
+    ):
+        changes = [[str(price), str(size)] for price, size in zip(levels[::2], levels[1::2], strict=True)]
+        ids = json.dumps({"e": "depthUpdate", "s": "X", "U": at + 1, "u": at + 1, "pu": at})[:-1]
+        assert router.feed(f'{ids},"b":{json.dumps(changes)},"a":[]}}'.encode()) is outcome
+        book._check()
+    assert len(book.bid_prices_raw) == most
+    assert book.top().bid_raw == most + 9
+
+
+def test_a_deep_book_with_max_levels_keeps_them() -> None:
+    """A ladder would hold all levels; a book that is to be pruned is none, however many come."""
+    bids = [[str(1000 - at), "1"] for at in range(400)]
+    asks = [[str(1001 + at), "1"] for at in range(400)]
+    book = Book("X", price_decimals=0, size_decimals=0, max_levels=300)
+    router = Router("binance", book)
+    assert router.feed(b'{"e":"depthUpdate","s":"X","U":1,"u":1,"pu":0,"b":[],"a":[]}') is Outcome.BUFFERED
+    snapshot = json.dumps({"lastUpdateId": 1, "bids": bids, "asks": asks})
+    assert router.feed_snapshot("X", snapshot.encode()) is Outcome.APPLIED
+    assert book.bid_prices_raw.tolist() == list(range(1000, 700, -1))
+    change = b'{"e":"depthUpdate","s":"X","U":2,"u":2,"pu":1,"b":[["700","1"]],"a":[["1001","0"],["1301","5"]]}'
+    assert router.feed(change) is Outcome.APPLIED
+    assert book.bid_prices_raw.tolist() == list(range(1000, 700, -1))
+    assert book.ask_prices_raw.tolist() == list(range(1002, 1302))
+    book._check()
+
+
+def test_a_reader_who_wants_more_than_the_last_gets_it() -> None:
+    """Each kind of reader comes first once, from the one that wants least to the one that wants all."""
+    readers = [
+        lambda book: book.imbalance(1),
+        lambda book: book.imbalance(7),
+        lambda book: book.bids(3).tolist(),
+        lambda book: book.asks(300).tolist(),
+        lambda book: (book.vwap("BUY", 5_000), book.impact("SELL", 70_000)),
+        lambda book: book.depth_within("SELL", 30),
+        lambda book: book.digest(),
+        lambda book: (book.bid_prices.tolist(), book.ask_sizes_raw.tolist()),
+    ]
+    for at in range(len(readers)):
+        deep = Deep(400)
+        deep.change([(999_990 - 10 * at, 1000 + at)], [(1_000_000 + 10 * at, 0)])
+        # a change that nobody has read after
+        for router in deep.routers:
+            router.feed(b'{"e":"depthUpdate","s":"X","U":3,"u":3,"pu":2,"b":[["999980","7"]],"a":[["1000090","8"]]}')
+        for reader in readers[at:] + readers:
+            assert reader(deep.book) == reader(deep.twin)

@@ -7,6 +7,8 @@ get wrong: patterns that alternate, bytes that differ where the digits do not, v
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -278,3 +280,45 @@ def test_levels_of_every_kind_side_by_side() -> None:
         oracle.snapshot(levels, [])
         assert stream.read(payload) is Outcome.APPLIED
         assert core_raw(stream.books[0]) == oracle.raw()
+
+
+GUARDED = """
+import ctypes, mmap
+from csbook import Book, Outcome, Router, _core
+
+PAGE = mmap.PAGESIZE
+room = mmap.mmap(-1, 4 * PAGE)
+address = ctypes.addressof(ctypes.c_char.from_buffer(room))
+for page in (0, 3):
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(address + page * PAGE), ctypes.c_size_t(PAGE), 0) == 0
+fed = 0
+for variant in ("plain", "avx2", "avx512"):
+    try:
+        _core._scanner(variant)
+    except ValueError:
+        continue
+    router = Router("coinswitch", Book("X"))
+    for digits in range(1, 16):
+        for count in range(7):
+            level = '["%s.%s","%s.5"]' % ("9" * (1 + digits // 3), "1" * (1 + digits // 2), "7" * (1 + digits // 4))
+            for end in ("}", " }", ',"E":1}', ',"s":"X"}', ',"x":' + "9" * digits + "}"):
+                sides = ",".join([level] * count)
+                payload = ('{"lastUpdateId":12345678,"bids":[],"asks":[%s]%s' % (sides, end)).encode()
+                for cut in (payload, payload[:-digits] + b"}", payload[:-digits]):
+                    for start in (PAGE, 3 * PAGE - len(cut)):
+                        room[start : start + len(cut)] = cut
+                        with memoryview(room)[start : start + len(cut)] as view:
+                            outcome = router.feed(view)
+                        assert cut is not payload or outcome is Outcome.APPLIED
+                        fed += 1
+print(fed > 1000)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+def test_no_byte_is_read_outside_of_a_payload(variant: str) -> None:
+    """The pages before and behind are locked: whoever reads there ends the process."""
+    if variant != "plain":
+        pytest.skip("once is enough: it goes through all variants itself")
+    done = subprocess.run([sys.executable, "-c", GUARDED], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

@@ -8,8 +8,8 @@ import random
 import orjson
 import pytest
 
-from csbook import Outcome, State
-from oracle import core_raw, dump, stream
+from csbook import Book, Outcome, Router, State
+from oracle import OracleBook, core_raw, dump, seed_depth, stream
 from twins import KINDS, Twins, a_depth, expected
 
 
@@ -104,6 +104,18 @@ def test_the_envelope_of_changes(name: str) -> None:
         assert twins.book.digest() == expected("binance").digest()
 
 
+NO_DEPTH = ["btcusdt@depthful", "btcusdt@depth20x", "btcusdt@depth 20", "btcusdt@dept", "btcusdt@aggdepth", "@depth"]
+
+
+@pytest.mark.parametrize("venue", ["coinswitch", "binance"])
+@pytest.mark.parametrize("name", NO_DEPTH)
+def test_a_stream_whose_name_only_begins_like_a_depth_stream(venue: str, name: str) -> None:
+    twins = Twins(venue)
+    before = twins.look()[0][1:]
+    assert twins.feed(dump(stream(name, a_depth(venue)))) is Outcome.COLD
+    assert twins.look()[0][1:] == before
+
+
 WRONG_TYPES = [
     "null", "true", "{}", '"x"', '""', "5", "1.5", '["1","2"]', '[["1"]]', '[["1","2","3"]]', '[[["1"],"2"]]', "[null]",
     '[["1",null]]', '[[true,"1"]]', '[["1",true]]', '["12","34"]', '[{"0":"1","1":"2"}]', '[["1","2"],[]]',
@@ -183,3 +195,57 @@ def test_the_printed_example_with_lost_brackets_is_refused() -> None:
     twins = Twins("coinswitch")
     assert twins.feed_depth(whole.encode()) is Outcome.APPLIED
     assert twins.book.bids().tolist() == [[30149.99, 1.5], [30149.98, 2.0]]
+
+
+@KINDS
+@pytest.mark.parametrize("value", ["-1", "-1700000000000", "9223372036855", f"{2**63}", "true", '"x"', "1.5"])
+def test_times_that_are_no_times(venue: str, mixed: bool, value: str) -> None:
+    twins = Twins(venue, mixed=mixed)
+    before = twins.look()[0][2:]
+    message = {key: inside for key, inside in a_depth(venue).items() if key != "E"}
+    payload = dump(message)[:-1] + f',"E":{value}}}'.encode()
+    assert twins.feed_depth(payload) is Outcome.REFUSED
+    assert venue == "binance" or twins.look()[0][2:] == before
+    assert twins.book.event_time_ns >= 0
+
+
+@pytest.mark.parametrize("extra", ['"u":13', '"b":[]', '"a":[["1","1"]]'])
+def test_two_words_for_one_thing(extra: str) -> None:
+    """Which of them is meant cannot be told."""
+    twins = Twins("coinswitch")
+    before = twins.book.digest()
+    payload = dump(a_depth("coinswitch"))
+    assert twins.feed(payload[:-1] + f",{extra}}}".encode()) is Outcome.REFUSED
+    assert twins.feed(f"{{{extra},".encode() + payload[1:]) is Outcome.REFUSED
+    assert twins.book.digest() == before
+
+
+SCALES = [(8, 8), (8, 3), (3, 4), (2, 8)]
+
+
+@pytest.mark.parametrize("first", range(len(SCALES)))
+@pytest.mark.parametrize("jumbled", [False, True])
+def test_levels_that_come_before_their_symbol(first: int, jumbled: bool) -> None:
+    """At the scales of the book that is named at last, and in whatever order they stand."""
+    scales = dict(zip(("AUSDT", "BUSDT", "CUSDT", "DUSDT"), SCALES[first:] + SCALES[:first], strict=True))
+    for names in (list(scales), list(scales)[:2]):
+        decimals = [(name, *scales[name]) for name in names]
+        routers = [
+            Router("coinswitch", [Book(name, price_decimals=p, size_decimals=s) for name, p, s in decimals])
+            for _ in range(2)
+        ]
+        for name in names:
+            price, size = scales[name]
+            bids = [[f"{100 - at}.{'1' * price}", f"{at}.{'2' * size}"] for at in range(1, 6)]
+            asks = [[f"{100 + at}.{'1' * price}", f"{at}.{'2' * size}"] for at in range(1, 6)]
+            sides = (bids[::-1], asks[::-1]) if jumbled else (bids, asks)
+            message = dict(reversed(stream(f"{name.lower()}@depth20", seed_depth(3, *sides)).items()))
+            assert list(message) == ["data", "stream"]
+            assert routers[0].feed(dump(message)) is routers[1].feed_parsed(dump(message)) is Outcome.APPLIED
+            oracle = OracleBook(price, size)
+            oracle.snapshot(bids, asks, 3)
+            for router in routers:
+                book = router.books[name]
+                book._check()
+                assert core_raw(book) == oracle.raw()
+                assert book.counts["unsorted"] == 2 * jumbled

@@ -112,3 +112,33 @@ def test_an_iterable_that_touches_the_book_meanwhile() -> None:
     book.apply_delta(meddling(), meddling())
     book._check()
     assert set(book.bid_prices.tolist()) >= {100.2, 100.1, 100.0}
+
+
+class Meddler(Decimal):
+    """A number that empties a list when it is asked what it is."""
+
+    victim: list[object]
+
+    def __str__(self) -> str:
+        self.victim.clear()
+        return "1"
+
+
+@pytest.mark.parametrize("whose", ["side", "row"])
+@pytest.mark.parametrize("apply", ["apply_snapshot", "apply_delta"])
+def test_levels_that_change_while_they_are_read(apply: str, whose: str) -> None:
+    book = csbook.Book("X")
+    book.apply_snapshot([["1", "1"]], [])
+    before = book.digest()
+    meddler = Meddler(1)
+    row = [meddler, "2"]
+    side = [["5", "1"], row, ["4", "1"], ["3", "1"]]
+    meddler.victim = side if whose == "side" else row
+    if whose == "side":
+        with pytest.raises(BadMessage):
+            getattr(book, apply)([], side)
+        assert book.digest() == before
+    else:
+        getattr(book, apply)([], side)
+        assert book.asks().tolist() == [[1.0, 2.0], [3.0, 1.0], [4.0, 1.0], [5.0, 1.0]]
+    book._check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -217,3 +218,161 @@ def test_many_threads_feed_one_router() -> None:
     for book in router.books.values():
         assert (book.sequence, len(book.bid_prices_raw)) == (1499, 30)
         book._check()
+
+
+def test_before_the_first_message_a_venue_of_changes_has_something_to_lose() -> None:
+    for venue in ("binance", "kucoin", "bybit", "coinswitch"):
+        assert csbook.Router(venue, books("AUSDT")).sequenced is (venue != "coinswitch")
+    router = csbook.Router("binance", books("AUSDT"))
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(20, BIDS, ASKS))) is Outcome.BUFFERED
+    router.disconnected()
+    assert router.books["AUSDT"].state is State.GAP
+    router = csbook.Router("binance", books("AUSDT", "BUSDT"))
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(20, BIDS, ASKS))) is Outcome.BUFFERED
+    assert router.feed(b"{") is Outcome.REFUSED
+    assert [book.state for book in router.books.values()] == [State.GAP, State.EMPTY]
+
+
+@pytest.mark.parametrize(
+    ("event_ms", "receive_ns", "state"),
+    [
+        (1000, 1_000_500_000, State.LIVE),
+        (1000, 1_000_500_001, State.STALE),
+        (1000, 999_000_000, State.LIVE),
+        (1000, 0, State.LIVE),
+        (0, 1_700_000_000_000_000_000, State.LIVE),
+        (1, 1_700_000_000_000_000_000, State.STALE),
+    ],
+)
+def test_max_lag_to_the_nanosecond(event_ms: int, receive_ns: int, state: State) -> None:
+    router = csbook.Router("coinswitch", books("AUSDT"), max_lag_ns=500_000)
+    message = seed_depth(1, BIDS, ASKS) | {"E": event_ms}
+    assert router.feed(dump(message), receive_ns) is Outcome.APPLIED
+    assert router.books["AUSDT"].state is state
+
+
+def test_the_twentieth_crossed_message_is_the_last() -> None:
+    router = live("AUSDT")
+    book = router.books["AUSDT"]
+    for number in range(1, 21):
+        assert book.state is (State.LIVE if number == 1 else State.CROSSED), number
+        bids = [["500", "1"]] if number == 1 else []
+        assert router.feed(dump(diff(20 + number, 20 + number, 19 + number, bids, symbol="AUSDT"))) is Outcome.APPLIED
+    assert book.state is State.GAP
+    assert [(old, new) for _, old, new, _ in router.take_moves()][-2:] == [
+        (State.LIVE, State.CROSSED), (State.CROSSED, State.GAP),
+    ]  # fmt: skip
+
+
+def test_a_second_of_crossed_messages_is_enough() -> None:
+    router = live("AUSDT")
+    book = router.books["AUSDT"]
+    assert router.feed(dump(diff(21, 21, 20, [["500", "1"]], symbol="AUSDT"))) is Outcome.APPLIED
+    assert book.state is State.CROSSED
+    time.sleep(1.05)
+    assert book.state is State.CROSSED
+    assert router.feed(dump(diff(22, 22, 21, symbol="AUSDT"))) is Outcome.APPLIED
+    assert book.state is State.GAP
+
+
+def test_a_joined_book_of_changes_does_not_hear_snapshots_of_the_stream() -> None:
+    """Neither a whole one nor a broken one: no change of its own was lost."""
+    router = csbook.Router("coinswitch", books("AUSDT"), depth=0)
+    book = router.books["AUSDT"]
+    assert router.feed(dump(diff(11, 20, 10, symbol="AUSDT"))) is Outcome.BUFFERED
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(20, BIDS, ASKS))) is Outcome.APPLIED
+    before = book.digest()
+    broken = [seed_depth(30, [["x", "1"]], ASKS), {"lastUpdateId": "x", "bids": [], "asks": []}]
+    for message in (seed_depth(30, [], ASKS), *broken):
+        assert router.feed(dump(message)) is Outcome.COLD
+        assert router.feed(dump(stream("ausdt@depth20", message))) is Outcome.COLD
+        assert (book.state, book.digest()) == (State.LIVE, before)
+    assert router.feed(dump(diff(21, 22, 20, symbol="AUSDT"))) is Outcome.APPLIED
+
+
+def test_a_book_cleared_by_hand_joins_anew() -> None:
+    """The chain of ids goes on, but there are no levels that it would go on from."""
+    router = live("AUSDT")
+    book = router.books["AUSDT"]
+    book.clear("a test")
+    assert router.feed(dump(diff(21, 22, 20, [["99.5", "1"]], symbol="AUSDT"))) is Outcome.BUFFERED
+    assert (book.state, len(book.bid_prices)) == (State.SYNCING, 0)
+    assert router.wants_snapshot() == ["AUSDT"]
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(22, BIDS, ASKS))) is Outcome.APPLIED
+    assert book.state is State.LIVE
+    assert book.bid_prices.tolist() == [100, 99.5, 99]
+
+
+def test_an_older_answer_does_not_replace_a_newer() -> None:
+    router = csbook.Router("binance", books("AUSDT"))
+    book = router.books["AUSDT"]
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(30, BIDS, ASKS))) is Outcome.BUFFERED
+    before = book.digest()
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(29, BIDS[:1], ASKS))) is Outcome.IGNORED
+    assert (book.sequence, book.digest()) == (30, before)
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(31, BIDS[:1], ASKS))) is Outcome.BUFFERED
+    assert (book.sequence, len(book.bid_prices)) == (31, 1)
+
+
+def test_an_older_id_now_and_then_is_no_silence() -> None:
+    router = csbook.Router("coinswitch", books("AUSDT"))
+    book = router.books["AUSDT"]
+    for update, outcome in ((10, Outcome.APPLIED), (9, Outcome.IGNORED), (11, Outcome.APPLIED)):
+        assert router.feed(dump(seed_depth(update, BIDS, ASKS))) is outcome
+    time.sleep(1.05)
+    assert router.feed(dump(seed_depth(10, BIDS, ASKS))) is Outcome.IGNORED
+    assert book.state is State.LIVE
+
+
+def test_the_bytes_that_wait_are_bounded() -> None:
+    """64 MiB a symbol, however few changes they are: the oldest go."""
+    router = csbook.Router("binance", books("AUSDT"))
+    padding = b',"x":"' + b"x" * (15 << 20) + b'"}'
+    for number in range(1, 6):
+        change = dump(diff(number, number, number - 1, symbol="AUSDT"))[:-1] + padding
+        assert router.feed(change) is Outcome.BUFFERED
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(0, BIDS, ASKS))) is Outcome.IGNORED
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(1, BIDS, ASKS))) is Outcome.APPLIED
+    assert router.books["AUSDT"].sequence == 5
+
+
+@pytest.mark.parametrize("cut", [1, 9, 20])
+def test_a_quote_that_is_cut_off_is_no_lost_change(cut: int) -> None:
+    router = live("AUSDT")
+    assert router.feed(dump(quote(50, "99.5", "1", "100.5", "2", symbol="AUSDT"))[:-cut]) is Outcome.REFUSED
+    assert router.books["AUSDT"].state is State.LIVE
+    assert router.feed(dump(diff(21, 22, 20, symbol="AUSDT"))[:-cut]) is Outcome.REFUSED
+    assert router.books["AUSDT"].state is State.GAP
+
+
+def test_a_change_of_somebody_else_that_is_cut_off_is_no_loss() -> None:
+    router = live("AUSDT", "BUSDT")
+    for symbol, states in (("ZUSDT", "LIVE LIVE"), ("BUSDT", "LIVE GAP"), ("ausdt", "GAP GAP")):
+        assert router.feed(dump(diff(21, 22, 20, symbol=symbol))[:-1]) is Outcome.REFUSED
+        assert " ".join(book.state.name for book in router.books.values()) == states
+
+
+@pytest.mark.parametrize("venue", ["binance", "coinswitch"])
+def test_what_is_no_answer_for_a_symbol(venue: str) -> None:
+    router = csbook.Router(venue, books("AUSDT", "BUSDT"), depth=0)
+    whole = seed_depth(5, BIDS, ASKS)
+    wrong = [dump(whole | {"symbol": "BUSDT"}), dump(whole | {"symbol": "ZUSDT"}), b" " * (1 << 24) + dump(whole)]
+    wrong += [dump({key: value for key, value in whole.items() if key != missing}) for missing in whole]
+    for payload in wrong:
+        assert router.feed_snapshot("AUSDT", payload) is Outcome.REFUSED, payload[-99:]
+        assert [book.state for book in router.books.values()] == [State.EMPTY, State.EMPTY]
+    assert router.feed_snapshot("AUSDT", dump(whole | {"symbol": "ausdt"})) is Outcome.BUFFERED
+
+
+def test_a_refusal_says_which_scale_would_do() -> None:
+    router = csbook.Router("coinswitch", csbook.Book("X", price_decimals=2))
+    assert router.feed(dump(seed_depth(1, [["1.2345", "1"]], []))) is Outcome.REFUSED
+    assert "needs 4 decimals" in router.last_refusal
+    assert "bids[0].price" in router.last_refusal
+
+
+def test_symbols_are_not_the_letters_of_a_text() -> None:
+    router = csbook.Router("coinswitch", books("X", "Y"))
+    for symbols in ("X", "XY", ""):
+        with pytest.raises(UsageError):
+            router.disconnected(symbols)

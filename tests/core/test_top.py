@@ -184,3 +184,39 @@ def test_a_cleared_book_forgets_its_quote() -> None:
     assert not market.book.fused_top().tradable(10**18)
     market.book.apply_snapshot([["50", "1"]], [["51", "1"]], sequence=1)
     assert market.fused == (50.0, 1.0, 51.0, 1.0)
+
+
+def test_a_quote_of_the_books_own_update_is_not_fused() -> None:
+    """It says nothing that the book does not know, and the book's levels were told as levels."""
+    market = Fused()
+    market.quote(20, "100.51", "7", "100.59", "8")
+    assert market.fused == BOOK
+    market.quote(21, "100.51", "7", "100.59", "8")
+    assert market.fused == QUOTED
+
+
+def test_a_quote_without_one_side_has_none() -> None:
+    market = Fused()
+    market.quote(25, "100.51", "7", "0", "0")
+    top = market.book.fused_top()
+    assert (top.bid, top.bid_size, top.bid_raw) == (100.51, 7.0, 10051)
+    assert math.isnan(top.ask)
+    assert math.isnan(top.ask_size)
+    assert math.isnan(top.mid)
+    assert (market.book.top().ask, market.book.best_ask) == (100.6, 100.6)
+    market.quote(26, "0", "0", "100.59", "8")
+    top = market.book.fused_top()
+    assert math.isnan(top.bid)
+    assert (top.ask, top.ask_size) == (100.59, 8.0)
+
+
+def test_a_quote_that_names_two_symbols_is_nobodys() -> None:
+    books = [csbook.Book("BTCUSDT"), csbook.Book("ETHUSDT")]
+    router = csbook.Router("binance", books)
+    for name in ("ethusdt@depth", "btcusdt@depth"):
+        message = stream(name, quote(5, "100", "1", "101", "1", symbol="BTCUSDT"))
+        for payload in (message, dict(reversed(message.items()))):
+            assert router.feed(dump(payload)) is router.feed_parsed(dump(payload)) is Outcome.COLD
+        assert router.counts["quotes"] == (0 if name.startswith("eth") else 1)
+        assert math.isnan(books[1].fused_top().bid)
+    assert books[0].fused_top().bid == 100
