@@ -213,3 +213,44 @@ def test_a_symbol_is_at_most_31_characters() -> None:
     for symbol in ("X" * 32, "X" * 33, "", "BTC USDT\n", "\u20bf"):
         with pytest.raises(csbook.errors.UsageError):
             csbook.Book(symbol)
+
+
+def test_a_cleared_book_shows_nothing_of_before() -> None:
+    book = filled()
+    held = [book.bid_prices, book.ask_sizes_raw]
+    updates = book.updates
+    book.clear("a test")
+    assert book.updates > updates
+    assert [len(view) for view in (book.bid_prices, book.ask_sizes_raw, book.bids())] == [0, 0, 0]
+    assert [len(view) for view in held] == [3, 2]
+    assert (book.sequence, book.event_time_ns, book.receive_time_ns) == (0, 0, 0)
+    assert book.top().updates == book.updates
+
+
+@pytest.mark.parametrize("value", [True, False, 1.0, "1", None])
+@pytest.mark.parametrize("name", ["sequence", "event_time_ns", "receive_time_ns"])
+def test_ids_and_times_are_integers(name: str, value: object) -> None:
+    book = filled()
+    before = book.digest(), book.updates
+    for apply in (book.apply_snapshot, book.apply_delta):
+        with pytest.raises(TypeError):
+            apply([], [], **{name: value})
+    assert (book.digest(), book.updates) == before
+
+
+@pytest.mark.parametrize("size", [0, 0.0, -0.0, -1, math.nan, math.inf, "x", None])
+def test_a_walk_needs_a_size(size: object) -> None:
+    book = filled()
+    for walk in (book.vwap, book.impact):
+        with pytest.raises(csbook.errors.UsageError):
+            walk("BUY", size)
+
+
+def test_prices_and_sizes_have_scales_of_their_own() -> None:
+    book = csbook.Book("X", price_decimals=2, size_decimals=5)
+    book.apply_snapshot([["100.25", "1.5"], ["100", "2"]], [["100.75", "0.00004"], ["101", "1"]])
+    assert (book.best_bid, book.best_bid_size, book.best_ask, book.best_ask_size) == (100.25, 1.5, 100.75, 0.00004)
+    assert (book.mid, book.spread) == (100.5, 0.5)
+    assert book.bids(1).tolist() == [[100.25, 1.5]]
+    assert book.depth_within("SELL", 1000) == 1.00004
+    assert book.vwap("BUY", 0.00004) == (100.75, 0.00004)

@@ -458,3 +458,21 @@ def test_words_that_stand_where_they_mean_nothing(feed: Callable[[Router, bytes]
         outcome = feed(router, json.dumps(message).encode())
         assert outcome is (Outcome.REFUSED if word in ("u", "type") else Outcome.APPLIED), word
         assert feed(router, bybit("snapshot", 5, [["1", "1"]], [["2", "1"]])) is Outcome.APPLIED
+
+
+@pytest.mark.parametrize("how", ["declined", "parsed", "refused"])
+def test_a_message_read_quickly_owes_nothing_to_the_parsed_one_before(how: str) -> None:
+    book = Book("X")
+    router = Router("coinswitch", book)
+    slow = b'{"lastUpdateId":1,"bids":[["1","1"]],"asks":[["9","1"]],"x":"\\u00e9"}'
+    for update in range(2, 6):
+        if how == "parsed":
+            assert router.feed_parsed(slow) in (Outcome.APPLIED, Outcome.IGNORED)
+        elif how == "declined":
+            assert router.feed(slow) in (Outcome.APPLIED, Outcome.IGNORED)
+        else:
+            assert router.feed(slow.replace(b'"1"', b'"x"')) is Outcome.REFUSED
+        quick = json.dumps({"lastUpdateId": update, "bids": [[str(update), "2"]], "asks": [[str(10 + update), "3"]]})
+        assert router.feed(quick.encode()) is Outcome.APPLIED
+        assert book.bids().tolist() == [[update, 2]]
+        assert book.asks().tolist() == [[10 + update, 3]]

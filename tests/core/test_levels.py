@@ -322,3 +322,17 @@ def test_no_byte_is_read_outside_of_a_payload(variant: str) -> None:
         pytest.skip("once is enough: it goes through all variants itself")
     done = subprocess.run([sys.executable, "-c", GUARDED], capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@pytest.mark.parametrize("scales", [((8, 8), (8, 3)), ((8, 3), (5, 3)), ((0, 0), (0, 1))], ids=str)
+def test_books_that_differ_in_one_scale_alone(scales: tuple[tuple[int, int], ...]) -> None:
+    books = [csbook.Book(name, price_decimals=p, size_decimals=s) for name, (p, s) in zip("AB", scales, strict=True)]
+    router = csbook.Router("coinswitch", books)
+    for update in range(1, 9):
+        levels = [[str(100 + at), str(1 + at)] for at in range(update)]
+        for book, decimals in zip(books, scales, strict=True):
+            message = enveloped(f"{book.symbol}@depth20", seed_depth(update, [], levels))
+            assert router.feed(dump(message)) is Outcome.APPLIED
+            oracle = OracleBook(*decimals)
+            oracle.snapshot([], levels, update)
+            assert core_raw(book) == oracle.raw()

@@ -142,3 +142,13 @@ def test_levels_that_change_while_they_are_read(apply: str, whose: str) -> None:
         getattr(book, apply)([], side)
         assert book.asks().tolist() == [[1.0, 2.0], [3.0, 1.0], [4.0, 1.0], [5.0, 1.0]]
     book._check()
+
+
+@pytest.mark.parametrize("price", ["0", "0.00", b"0", 0, 0.0, -0.0, Decimal(0), np.int64(0)])
+@pytest.mark.parametrize("apply", ["apply_snapshot", "apply_delta"])
+def test_a_price_of_zero_is_none(apply: str, price: object) -> None:
+    book = csbook.Book("X")
+    for side in ([], [[price, "1"]]), ([["1", "1"], (price, "1")], []), ([], [[price, "0"]]):
+        with pytest.raises(BadMessage):
+            getattr(book, apply)(*side)
+    assert book.updates == 0

@@ -376,3 +376,34 @@ def test_symbols_are_not_the_letters_of_a_text() -> None:
     for symbols in ("X", "XY", ""):
         with pytest.raises(UsageError):
             router.disconnected(symbols)
+
+
+NAMES = [("ausdt", "BUSDT"), ("busdt", "AUSDT"), ("ausdt", "ZUSDT"), ("zusdt", "AUSDT")]
+
+
+@pytest.mark.parametrize(("outer", "inner"), NAMES)
+@pytest.mark.parametrize("method", ["feed", "feed_parsed"])
+def test_an_envelope_of_another_symbol(method: str, outer: str, inner: str) -> None:
+    router = live("AUSDT", "BUSDT")
+    before = [book.digest() for book in router.books.values()]
+    message = stream(f"{outer}@depth", diff(21, 22, 20, [["99.5", "1"]], symbol=inner))
+    for payload in (message, dict(reversed(message.items()))):
+        assert getattr(router, method)(dump(payload)) in (Outcome.REFUSED, Outcome.COLD)
+        assert [book.digest() for book in router.books.values()] == before
+
+
+def test_a_message_without_a_name_is_nobodys_among_several() -> None:
+    router = csbook.Router("coinswitch", books("AUSDT", "BUSDT"))
+    assert router.feed(dump(seed_depth(1, BIDS, ASKS))) is Outcome.COLD
+    assert router.counts["unnamed"] == 1
+    assert {book.state for book in router.books.values()} == {State.EMPTY}
+
+
+def test_an_answer_after_a_loss_finds_nothing_to_join() -> None:
+    """What waited on the lost connection cannot say what was missed since."""
+    router = csbook.Router("binance", books("AUSDT"))
+    assert router.feed(dump(diff(11, 20, 10, symbol="AUSDT"))) is Outcome.BUFFERED
+    router.disconnected()
+    assert router.wants_snapshot() == []
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(15, BIDS, ASKS))) is Outcome.BUFFERED
+    assert router.books["AUSDT"].state is State.SYNCING

@@ -196,3 +196,19 @@ def test_the_largest_payload(venue: str) -> None:
     before = core_raw(twins.book)
     assert twins.feed(good + b" " * (MAX_PAYLOAD + 1 - len(good))) is Outcome.REFUSED
     assert core_raw(twins.book) == before
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['{"a" "b"}', '{"a" 1}', '{"a"1}', '{"a"{}}', '{"a"::1}', '{"a":}', '{"a":1 "b":2}', '{"a":1,}', "{,}",
+     '{"a":[1 2]}', '["a" "b"]', "[1 2]", "[[] []]", "[{} {}]", "[1,]", "[,1]", '[{"a":1]}', '{"a":[1}]', '["a":1]',
+     "{1:2}", "{true:1}"],
+)  # fmt: skip
+@pytest.mark.parametrize("venue", ["coinswitch", "binance"])
+def test_what_is_passed_over_is_json(venue: str, value: str) -> None:
+    twins = Twins(venue)
+    before = twins.book.digest()
+    payload = dump(a_depth(venue))
+    assert twins.feed(f'{{"x":{value},'.encode() + payload[1:]) is Outcome.REFUSED
+    assert twins.feed(f'{{"x":[{{"y":{value}}}],'.encode() + payload[1:]) is Outcome.REFUSED
+    assert twins.book.digest() == before

@@ -220,3 +220,13 @@ def test_a_quote_that_names_two_symbols_is_nobodys() -> None:
         assert router.counts["quotes"] == (0 if name.startswith("eth") else 1)
         assert math.isnan(books[1].fused_top().bid)
     assert books[0].fused_top().bid == 100
+
+
+def test_a_quote_does_not_outlive_its_connection() -> None:
+    market = Fused()
+    market.quote(25, "100.51", "7", "100.59", "8")
+    assert market.fused == QUOTED
+    market.router.disconnected()
+    assert market.fused == BOOK
+    market.quote(22, "100.51", "7", "100.59", "8")  # ids of the new connection count anew
+    assert market.fused == QUOTED
