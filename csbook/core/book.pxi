@@ -102,6 +102,7 @@ cdef class Book:
         new = block_grown(old, slots, ladders or old.bid_ladder.sizes != 0)
         if new == NULL:
             raise MemoryError
+        csb_fence_release()             # the content before the pointer, for a C reader in another thread
         self.header = new
         csb_store_release(&old.lock, old.lock | 1)
         old.spare[0] = <uint64_t>self.retired
