@@ -76,7 +76,7 @@ class Trade:
     """One public trade. ``side`` is the aggressor's; price and size are exact; times are ns since the epoch."""
 
     symbol: str
-    id: int
+    id: int | str  # as the venue counts or names them
     price: Decimal
     size: Decimal
     side: Side

@@ -17,19 +17,19 @@ from collections.abc import Iterable
 
 from picows import WSCloseCode, WSMsgType, WSTransport
 
-from csbook._core import Router
 from csbook.clock import LiveClock
-from csbook.errors import BadMessage, ConnectError, PrecisionError, SubscribeError
+from csbook.errors import BadMessage, ConnectError, CsbookError, PrecisionError, SubscribeError
 from csbook.guard.budget import ConnectionBudget, RateBudget
 from csbook.guard.watchdog import NEVER, VerdictKind, Watchdog
 from csbook.net._intake import Intake
 from csbook.net.dial import dial
+from csbook.net.lane import Lane
+from csbook.net.locate import Address
 from csbook.net.reader import Reader, choose
 from csbook.net.setting import Setting
 from csbook.net.taps import Taps
 from csbook.types import Alert
 from csbook.wire import session as wire
-from csbook.wire.plain import PlainSession
 
 __all__ = ["Stream"]
 
@@ -66,10 +66,10 @@ class Stream:
         setting: Setting,
         budget: ConnectionBudget,
         taps: Taps,
-        router: Router | None = None,
+        lane: Lane | None = None,
     ) -> None:
         self.names = dict.fromkeys(names)  # wanted, in order
-        self.router = router
+        self.lane = lane  # of the books that are fed; None: no depth stream
         self.reconnects = 0
         self.refused_records = 0
         self.records = 0
@@ -80,7 +80,9 @@ class Stream:
         self._taps = taps
         self._clock = LiveClock()
         self._loop = asyncio.get_running_loop()
-        self.intake = Intake(self, router, taps.on_book, self._loop.call_soon)
+        self._source = 0 if lane is None else lane.enter(self)
+        router = None if lane is None else lane.router
+        self.intake = Intake(self, router, taps.on_book, self._loop.call_soon, self._source)
         self.reader_name, self._reader_class = choose()
         self._watchdog = Watchdog(setting.patience())
         self._backoff = setting.policy.backoff()
@@ -92,7 +94,9 @@ class Stream:
         self._reader: Reader | None = None
         self._transport: WSTransport | None = None  # None: no connection
         self._left: WSTransport | None = None  # the last one, whose socket may still be closing
-        self._session: PlainSession | None = None
+        self._session: wire.Session | None = None
+        self._address = Address("")
+        self._due = 0.0  # when the timer will ask again
         self._pace = RateBudget(setting.messages_per_second)
         self._timer: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[str] = self._loop.create_future()
@@ -103,6 +107,11 @@ class Stream:
     @property
     def is_connected(self) -> bool:
         return self._transport is not None
+
+    @property
+    def path(self) -> str:
+        """Of the socket."""
+        return self._setting.path
 
     async def open(self) -> None:
         """Connect and subscribe. Raises ConnectError or SubscribeError, and leaves nothing open then."""
@@ -141,6 +150,19 @@ class Stream:
     def remove(self, names: Iterable[str]) -> None:
         """Unsubscribe; what still comes of these streams is no longer asked for."""
         self._give_up([name for name in names if name in self.names])
+
+    def resubscribe(self, names: tuple[str, ...]) -> bool:
+        """Leave and enter streams, for the snapshot that comes with it; False where the connection does not stand."""
+        if self._session is None:
+            return False
+        self._session.unsubscribe(names)
+        self._session.subscribe(names)
+        self._attend()
+        return True
+
+    def publish(self) -> None:
+        """Tell of the books that changed outside of a frame."""
+        self.intake.publish()
 
     def shut(self, reason: str) -> None:
         """Leave for good: the books leave LIVE, the socket is shut, nothing is dialled again."""
@@ -199,19 +221,29 @@ class Stream:
             wait = self._budget.wait(self._now())
         self._budget.dialled(self._now())
         setting = self._setting
-        url = setting.origin.url(setting.path, stream=next(iter(self.names), ""))
+        self._address = await self._located()
         self._lost = self._loop.create_future()
         self.intake.reset()
         self._reader = self._reader_class(self.intake)
         reader = self._reader
         try:
-            await dial(url, str(setting.origin), lambda: reader, route=setting.route, within=setting.policy.dial_within)
+            origin, within = str(setting.origin), setting.policy.dial_within
+            await dial(self._address.url, origin, lambda: reader, route=setting.route, within=within)
         except ConnectError as error:
             self._drop("the dial failed")
             raise ConnectError(f"{error}{setting.hint}", url=error.url) from error.__cause__
         except BaseException:
             self._drop("the dial was given up")
             raise
+
+    async def _located(self) -> Address:
+        setting = self._setting
+        if setting.locate is None:
+            return Address(setting.origin.url(setting.path, stream=next(iter(self.names), "")))
+        try:
+            return await setting.locate()
+        except CsbookError as error:
+            raise ConnectError(f"{error}{setting.hint}", url=str(setting.origin)) from error
 
     def _drop(self, reason: str, code: WSCloseCode = WSCloseCode.OK) -> None:
         """The connection is over, whoever ended it. Nothing is awaited; twice is once."""
@@ -229,9 +261,8 @@ class Stream:
         if not transport.is_disconnected:
             transport.send_close(code)
             transport.disconnect(graceful=False)
-        if self.router is not None:
-            self.router.disconnected(reason=reason)
-            self.moved()
+        if self.lane is not None:
+            self.lane.left(self._source, reason)
         if self._keeper is None:  # still opening: whoever waits for that is told, and nobody dials again
             for ask in self._asks:
                 ask.fail(self._loss(reason))
@@ -249,14 +280,14 @@ class Stream:
             "records": self.records,
             "pings": self.pings,
         }
-        if self.router is not None:
-            routed = self.router.counts
+        if self.lane is not None and self._source == 0:  # the router is the whole lane's
+            routed = self.lane.router.counts
             counts["updates"] = routed["applied"]
             counts["refused"] += routed["refused"]
             for name in ("ignored", "cold", "declined", "buffered", "unnamed", "unknown_symbol"):
                 counts[name] = routed[name]
             counts["gaps"] = routed["gap"]
-        else:
+        elif self.lane is None:
             counts["cold"] = self.intake.messages
         return counts
 
@@ -298,8 +329,9 @@ class Stream:
         if session is None or transport is None:
             return
         now = self._now()
+        kind = WSMsgType.BINARY if session.binary else WSMsgType.TEXT
         for frame in session.frames(now):
-            transport.send(WSMsgType.TEXT, frame)
+            transport.send(kind, frame)
         for event in session.overdue(now):
             self._heed(event)
         if self._transport is not None:
@@ -310,6 +342,7 @@ class Stream:
         asked = session.next_time(now)
         if asked is not None:
             due = min(due, asked)
+        self._due = due
         self._timer = self._loop.call_later(max(_SOON, due - now), self._attend)
 
     def _judge(self, now: float) -> None:
@@ -319,22 +352,27 @@ class Stream:
                 return
             if verdict.kind is VerdictKind.PROBE:
                 self._probe()
-            elif self.router is not None:
-                for symbol in (verdict.symbol,) if verdict.symbol else tuple(self.router.books):
-                    self.router.mark_stale(symbol, verdict.reason)
-                self.moved()
+            elif self.lane is not None:
+                books = self.lane.router.books
+                for symbol in (verdict.symbol,) if verdict.symbol else tuple(books):
+                    # beside another connection that goes on, a silent one says nothing about the book
+                    if not self.lane.racing or books[symbol].age_ns() >= self._setting.stale_after * 1e9:
+                        self.lane.stale(symbol, verdict.reason)
 
     def _heard(self) -> float:
         return self.intake.heard_ns / 1e9 if self.intake.heard_ns else NEVER
 
+    heard = _heard
+
     def _data(self, now: float) -> dict[str, float]:
         """When each book's last depth message came: for a single book any, for many the last that was applied."""
-        if self.router is None:
+        if self.lane is None:
             return {}
-        if len(self.router.books) == 1:
+        books, subscribed = self.lane.router.books, self.lane.names
+        if len(books) == 1:
             last = self.intake.depth_ns / 1e9 if self.intake.depth_ns else NEVER
-            return dict.fromkeys(self.router.books, last)
-        ages = {symbol: book.age_ns() for symbol, book in self.router.books.items()}
+            return dict.fromkeys(subscribed, last)
+        ages = {symbol: book.age_ns() for symbol, book in books.items() if symbol in subscribed}
         return {symbol: now - age / 1e9 if age >= 0 else NEVER for symbol, age in ages.items()}
 
     def _probe(self) -> None:
@@ -365,6 +403,11 @@ class Stream:
                     text = _unconfirmed(wanted, deadline)
                     self._refuse(", ".join(wanted), SubscribeError(text, stream=", ".join(wanted)))
                     self._drop(text)
+            case wire.Depth(payload):
+                if self.lane is not None:
+                    self.intake.deliver(payload)
+            case wire.Lost(reason):
+                self._drop(reason)
             case wire.Malformed(error):
                 self.refused_records += 1
                 self._taps.error(error)
@@ -408,10 +451,16 @@ class Stream:
         setting = self._setting
         self._transport = transport
         self._pace = RateBudget(setting.messages_per_second)
-        self._session = PlainSession(pace=self._pace, confirm_within=setting.policy.confirm_within)
+        within = setting.policy.confirm_within
+        self._session = setting.converse(pace=self._pace, confirm_within=within, **self._address.options)
+        self.intake.framed = self._session.framed
         self._confirmed.clear()
         self._refused.clear()
-        self._watchdog.opened(self._now())
+        now = self._now()
+        self._watchdog.opened(now)
+        if self.lane is not None:
+            self.lane.joined(self._source)
+        self._session.opened(now)
         self._session.subscribe(self.names)
         self._attend()
 
@@ -419,12 +468,14 @@ class Stream:
         if self._session is not None:
             for event in self._session.receive(payload, receive_time_ns):
                 self._heed(event)
-            if self._session is not None and self._session.next_time(0.0) is not None:
-                self._attend()
+            if self._session is not None:
+                asked = self._session.next_time(self._now())
+                if asked is not None and asked < self._due:
+                    self._attend()
 
     def refused(self) -> None:
-        if self.router is not None:
-            refusal = self.router.refusal
+        if self.lane is not None:
+            refusal = self.lane.router.refusal
             assert refusal is not None
             text = f"{next(iter(self.names), '')}: {refusal}"
             field, offset = refusal.field, refusal.offset
@@ -433,9 +484,13 @@ class Stream:
             else:
                 self._taps.error(BadMessage(text, field=field, offset=offset))
 
+    def waiting(self) -> None:
+        if self.lane is not None:
+            self.lane.waiting()
+
     def moved(self) -> None:
-        if self.router is not None:
-            self._taps.moved(self.router.take_moves())
+        if self.lane is not None:
+            self.lane.moved()
 
     def failed(self, callback: object, error: Exception) -> None:
         assert callable(callback)

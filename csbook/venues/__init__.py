@@ -8,7 +8,7 @@ from csbook.venues.dialect import Dialect
 __all__ = ["Dialect", "dialect", "names"]
 
 # name -> module; a module is imported when its venue is asked for
-_MODULES = {"coinswitch": "coinswitch"}
+_MODULES = {"binance": "binance", "bybit": "bybit", "coinswitch": "coinswitch", "kucoin": "kucoin"}
 
 
 def names() -> tuple[str, ...]:
