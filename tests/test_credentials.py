@@ -64,7 +64,7 @@ def test_nothing_shows_them(caplog: pytest.LogCaptureFixture) -> None:
     holder = Holder(credentials, secret)
     shown = [
         repr(credentials), str(credentials), f"{credentials}", f"{credentials!r:>40}", repr(secret), str(secret),
-        f"{secret}", f"{secret:>20}", "".join(("", str(secret))), repr([secret]), repr(holder), repr(dataclasses.asdict(holder)),
+        f"{secret}", f"{secret:>20}", repr([secret]), repr(holder), repr(dataclasses.asdict(holder)),
         repr(dir(credentials)), repr(dir(secret)), repr(copy.deepcopy(holder)), repr(copy.copy(secret)),
     ]  # fmt: skip
     logging.getLogger("csbook").warning("%s %r %s", credentials, secret, holder)
