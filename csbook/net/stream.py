@@ -1,10 +1,9 @@
 """One connection to the venue, kept up for as long as it is wanted.
 
 * It dials, subscribes inside the same turn in which the handshake ends, and is open when every stream is confirmed.
-* The moment its loss is seen (a close frame, the end of the socket, a silence that the watchdog calls dead) its books
-  leave LIVE and ``on_state`` is called, all before the first await. Only then it waits, dials and subscribes again.
-* All policy is elsewhere: ``guard`` says how long to wait and what a silence means, ``wire`` says what to send. The
-  one timer asks both when they next want to be asked.
+* The moment its loss is seen its books leave LIVE and ``on_state`` is called, all before the first await. How it is
+  kept up is ``link``'s business.
+* ``wire`` says what to send, and when it wants to be asked again.
 * A stream that the venue refuses at a reconnect is reported and left out until the next one; when none is left, the
   connection is given up and tried again.
 """
@@ -12,29 +11,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable
 
-from picows import WSCloseCode, WSMsgType, WSTransport
+from picows import WSMsgType
 
-from csbook.clock import LiveClock
 from csbook.errors import BadMessage, ConnectError, CsbookError, PrecisionError, SubscribeError
 from csbook.guard.budget import ConnectionBudget, RateBudget
-from csbook.guard.watchdog import NEVER, VerdictKind, Watchdog
-from csbook.net._intake import Intake
-from csbook.net.dial import dial
+from csbook.guard.watchdog import NEVER, Verdict
 from csbook.net.lane import Lane
+from csbook.net.link import Link
 from csbook.net.locate import Address
-from csbook.net.reader import Reader, choose
 from csbook.net.setting import Setting
 from csbook.net.taps import Taps
 from csbook.types import Alert
 from csbook.wire import session as wire
 
 __all__ = ["Stream"]
-
-_LOG = logging.getLogger("csbook.net")
-_SOON = 0.001  # seconds: the shortest timer, so that a clock that lags behind the loop's does not make it spin
 
 
 class _Ask:
@@ -56,7 +48,7 @@ class _Ask:
             self.future.set_exception(error)
 
 
-class Stream:
+class Stream(Link):
     """A socket, its subscriptions, and the books that they feed. Implements ``_intake.Line``."""
 
     def __init__(
@@ -70,48 +62,33 @@ class Stream:
     ) -> None:
         self.names = dict.fromkeys(names)  # wanted, in order
         self.lane = lane  # of the books that are fed; None: no depth stream
-        self.reconnects = 0
+        self._source = 0 if lane is None else lane.enter(self)
+        super().__init__(
+            setting,
+            name=f"stream {next(iter(self.names), '')}",
+            router=None if lane is None else lane.router,
+            source=self._source,
+            callbacks=taps.on_book,
+        )
         self.refused_records = 0
         self.records = 0
         self.unknown = 0
-        self.pings = 0
-        self._setting = setting
         self._budget = budget
         self._taps = taps
-        self._clock = LiveClock()
-        self._loop = asyncio.get_running_loop()
-        self._source = 0 if lane is None else lane.enter(self)
-        router = None if lane is None else lane.router
-        self.intake = Intake(self, router, taps.on_book, self._loop.call_soon, self._source)
-        self.reader_name, self._reader_class = choose()
-        self._watchdog = Watchdog(setting.patience())
-        self._backoff = setting.policy.backoff()
         self._asks: list[_Ask] = []
         self._confirmed: set[str] = set()
         self._refused: set[str] = set()
         self._seen_kinds: set[str] = set()
-        self._closed = False
-        self._reader: Reader | None = None
-        self._transport: WSTransport | None = None  # None: no connection
-        self._left: WSTransport | None = None  # the last one, whose socket may still be closing
         self._session: wire.Session | None = None
-        self._address = Address("")
-        self._due = 0.0  # when the timer will ask again
+        self._place = Address("")
         self._pace = RateBudget(setting.messages_per_second)
-        self._timer: asyncio.TimerHandle | None = None
-        self._lost: asyncio.Future[str] = self._loop.create_future()
-        self._keeper: asyncio.Task[None] | None = None
-
-    # -- the life ---------------------------------------------------------------------------------------------------
-
-    @property
-    def is_connected(self) -> bool:
-        return self._transport is not None
 
     @property
     def path(self) -> str:
         """Of the socket."""
         return self._setting.path
+
+    # -- the life ---------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Connect and subscribe. Raises ConnectError or SubscribeError, and leaves nothing open then."""
@@ -124,8 +101,7 @@ class Stream:
             raise
         finally:
             self._forget(ask)
-        self._keeper = self._loop.create_task(self._keep(), name=f"csbook stream {next(iter(self.names), '')}")
-        self._keeper.add_done_callback(self._kept)
+        self._keep_up()
 
     async def add(self, names: Iterable[str]) -> None:
         """Subscribe to more streams on this socket; ends when they are confirmed. Raises SubscribeError."""
@@ -164,110 +140,45 @@ class Stream:
         """Tell of the books that changed outside of a frame."""
         self.intake.publish()
 
+    def heard(self) -> float:
+        """When the last frame came, in monotonic seconds; minus infinity: none yet."""
+        return self._heard()
+
     def shut(self, reason: str) -> None:
         """Leave for good: the books leave LIVE, the socket is shut, nothing is dialled again."""
-        self._closed = True
-        self._drop(reason)
+        super().shut(reason)
         for ask in self._asks:
             ask.fail(self._loss(reason))
-        if self._keeper is not None:
-            self._keeper.cancel()
 
     async def close(self, reason: str = "feed closed") -> None:
-        """The same, and wait until all of it is gone."""
-        self.shut(reason)
-        if self._keeper is not None:
-            await asyncio.wait([self._keeper])
-        await self._gone()
+        await super().close(reason)
 
-    async def _keep(self) -> None:
-        """After every loss: wait, dial, and be open again."""
-        while True:
-            reason = await self._lost
-            await self._gone()
-            while True:
-                wait = self._backoff.lost(self._now())
-                _LOG.warning("connection to %s lost (%s); next try in %.2f s", self._setting.origin, reason, wait)
-                await asyncio.sleep(wait)
-                try:
-                    await self._dial()
-                    break
-                except ConnectError as error:
-                    reason = str(error)
-                    self._taps.error(error)
-            self.reconnects += 1
-
-    def _kept(self, keeper: asyncio.Task[None]) -> None:
-        """The keeper ends when it is cancelled; any other end is a bug that must not pass in silence."""
-        if not keeper.cancelled() and (error := keeper.exception()) is not None:
-            self._drop("the keeper of the connection failed")
-            message = "csbook: the keeper of a connection failed; it is not reconnected"
-            self._loop.call_exception_handler({"message": message, "exception": error, "task": keeper})
-
-    async def _gone(self) -> None:
-        """Wait until the last socket is closed. picows keeps the error that ended it there, which was told already."""
-        left, self._left = self._left, None
-        if left is not None:
-            try:
-                async with asyncio.timeout(1.0):
-                    await left.wait_disconnected()
-            except Exception as error:
-                _LOG.debug("after the loss: %s", error)
-
-    async def _dial(self) -> None:
+    async def _address(self) -> str:
         wait = self._budget.wait(self._now())
         while wait > 0.0:
             await asyncio.sleep(wait)
             wait = self._budget.wait(self._now())
         self._budget.dialled(self._now())
         setting = self._setting
-        self._address = await self._located()
-        self._lost = self._loop.create_future()
-        self.intake.reset()
-        self._reader = self._reader_class(self.intake)
-        reader = self._reader
-        try:
-            origin, within = str(setting.origin), setting.policy.dial_within
-            await dial(self._address.url, origin, lambda: reader, route=setting.route, within=within)
-        except ConnectError as error:
-            self._drop("the dial failed")
-            raise ConnectError(f"{error}{setting.hint}", url=error.url) from error.__cause__
-        except BaseException:
-            self._drop("the dial was given up")
-            raise
-
-    async def _located(self) -> Address:
-        setting = self._setting
         if setting.locate is None:
-            return Address(setting.origin.url(setting.path, stream=next(iter(self.names), "")))
-        try:
-            return await setting.locate()
-        except CsbookError as error:
-            raise ConnectError(f"{error}{setting.hint}", url=str(setting.origin)) from error
+            self._place = Address(setting.origin.url(setting.path, stream=next(iter(self.names), "")))
+        else:
+            try:
+                self._place = await setting.locate()
+            except CsbookError as error:
+                raise ConnectError(str(error), url=str(setting.origin)) from error
+        return self._place.url
 
-    def _drop(self, reason: str, code: WSCloseCode = WSCloseCode.OK) -> None:
-        """The connection is over, whoever ended it. Nothing is awaited; twice is once."""
-        if self._reader is not None:
-            self._reader.detach()
-            self._reader = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        transport, self._transport = self._transport, None
-        if transport is None:
-            return
-        self._left = transport
+    def _failed(self, error: CsbookError) -> None:
+        self._taps.error(error)
+
+    def _lost(self, reason: str) -> None:
         self._session = None
-        if not transport.is_disconnected:
-            transport.send_close(code)
-            transport.disconnect(graceful=False)
         if self.lane is not None:
             self.lane.left(self._source, reason)
         if self._keeper is None:  # still opening: whoever waits for that is told, and nobody dials again
             for ask in self._asks:
                 ask.fail(self._loss(reason))
-        if not self._lost.done():
-            self._lost.set_result(reason)
 
     def counts(self) -> dict[str, int]:
         """What this stream has seen since it was made, over all its connections."""
@@ -297,9 +208,6 @@ class Stream:
 
     # -- the talk ---------------------------------------------------------------------------------------------------
 
-    def _now(self) -> float:
-        return self._clock.monotonic_ns() / 1e9
-
     def _ask(self, names: Iterable[str]) -> _Ask:
         ask = _Ask(names)
         self._asks.append(ask)
@@ -320,49 +228,24 @@ class Stream:
             self._session.unsubscribe(names)
             self._attend()
 
-    def _attend(self) -> None:
-        """Send what is due, judge the silence, and set the timer for the next time."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _say(self, now: float) -> float | None:
         session, transport = self._session, self._transport
         if session is None or transport is None:
-            return
-        now = self._now()
+            return None
         kind = WSMsgType.BINARY if session.binary else WSMsgType.TEXT
         for frame in session.frames(now):
             transport.send(kind, frame)
         for event in session.overdue(now):
             self._heed(event)
-        if self._transport is not None:
-            self._judge(now)
-        if self._transport is None:
-            return
-        due = self._watchdog.due(now, self._heard(), self._data(now))
-        asked = session.next_time(now)
-        if asked is not None:
-            due = min(due, asked)
-        self._due = due
-        self._timer = self._loop.call_later(max(_SOON, due - now), self._attend)
+        return session.next_time(now)
 
-    def _judge(self, now: float) -> None:
-        for verdict in self._watchdog.judge(now, self._heard(), self._data(now)):
-            if verdict.kind is VerdictKind.DEAD:
-                self._drop(verdict.reason)
-                return
-            if verdict.kind is VerdictKind.PROBE:
-                self._probe()
-            elif self.lane is not None:
-                books = self.lane.router.books
-                for symbol in (verdict.symbol,) if verdict.symbol else tuple(books):
-                    # beside another connection that goes on, a silent one says nothing about the book
-                    if not self.lane.racing or books[symbol].age_ns() >= self._setting.stale_after * 1e9:
-                        self.lane.stale(symbol, verdict.reason)
-
-    def _heard(self) -> float:
-        return self.intake.heard_ns / 1e9 if self.intake.heard_ns else NEVER
-
-    heard = _heard
+    def _stale(self, verdict: Verdict) -> None:
+        if self.lane is not None:
+            books = self.lane.router.books
+            for symbol in (verdict.symbol,) if verdict.symbol else tuple(books):
+                # beside another connection that goes on, a silent one says nothing about the book
+                if not self.lane.racing or books[symbol].age_ns() >= self._setting.stale_after * 1e9:
+                    self.lane.stale(symbol, verdict.reason)
 
     def _data(self, now: float) -> dict[str, float]:
         """When each book's last depth message came: for a single book any, for many the last that was applied."""
@@ -375,10 +258,8 @@ class Stream:
         ages = {symbol: book.age_ns() for symbol, book in books.items() if symbol in subscribed}
         return {symbol: now - age / 1e9 if age >= 0 else NEVER for symbol, age in ages.items()}
 
-    def _probe(self) -> None:
-        if self._transport is not None:
-            self._pace.spend(self._now())
-            self._transport.send_ping()
+    def _sent(self) -> None:
+        self._pace.spend(self._now())
 
     def _heed(self, event: wire.Event) -> None:
         match event:
@@ -444,25 +325,18 @@ class Stream:
 
     # -- the reader's line ------------------------------------------------------------------------------------------
 
-    def connected(self, transport: WSTransport) -> None:
-        if self._closed:
-            transport.disconnect(graceful=False)
-            return
+    def _greet(self) -> None:
         setting = self._setting
-        self._transport = transport
         self._pace = RateBudget(setting.messages_per_second)
         within = setting.policy.confirm_within
-        self._session = setting.converse(pace=self._pace, confirm_within=within, **self._address.options)
+        self._session = setting.converse(pace=self._pace, confirm_within=within, **self._place.options)
         self.intake.framed = self._session.framed
         self._confirmed.clear()
         self._refused.clear()
-        now = self._now()
-        self._watchdog.opened(now)
         if self.lane is not None:
             self.lane.joined(self._source)
-        self._session.opened(now)
+        self._session.opened(self._now())
         self._session.subscribe(self.names)
-        self._attend()
 
     def cold(self, payload: bytes, receive_time_ns: int) -> None:
         if self._session is not None:
@@ -495,22 +369,6 @@ class Stream:
     def failed(self, callback: object, error: Exception) -> None:
         assert callable(callback)
         self._taps.failed(callback, error)
-
-    def ping(self, payload: bytes) -> None:
-        self.pings += 1
-        if self._transport is not None:
-            self._pace.spend(self._now())
-            self._transport.send_pong(payload)
-
-    def closed(self, code: int, reason: bytes) -> None:
-        text = reason.decode("utf-8", "replace")[:123]
-        self._drop(f"closed by the venue: {code} {text}".rstrip())
-
-    def violated(self, code: int, reason: str) -> None:
-        self._drop(f"protocol error: {reason}", WSCloseCode(code))
-
-    def disconnected(self) -> None:
-        self._drop("connection lost")
 
 
 def _unconfirmed(names: list[str], within: float) -> str:
