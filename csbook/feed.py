@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from csbook._core import Book, Router
 from csbook.clock import LiveClock
@@ -24,7 +24,7 @@ from csbook.net.resync import Mender, resync_queue
 from csbook.net.setting import Policy, Setting
 from csbook.net.supervisor import Supervisor, Wanted
 from csbook.net.taps import Books, Records, Taps
-from csbook.types import Instrument, Ticker, Trade
+from csbook.types import Candle, Instrument, Ticker, Trade
 from csbook.venues import Dialect
 from csbook.venues import dialect as dialect_of
 from csbook.venues.instruments import scales_of
@@ -232,9 +232,10 @@ class Feed:
         self._demand("tickers", "all_tickers")
         return self._taps.records(Ticker, limit)
 
-    def candles(self, limit: int = 4096) -> Any:
-        """Raises UsageError: no venue that csbook speaks offers candles."""
-        raise UsageError(f"{self._dialect.title} offers no candles")
+    def candles(self, limit: int = 4096) -> Records[Candle]:
+        """The candles from now on, each as often as the venue sends it, bounded as ``trades`` is."""
+        self._demand("candles")
+        return self._taps.records(Candle, limit)
 
     def _demand(self, *channels: str) -> None:
         if not any(channel in self._channels or self._wanted.get(channel) for channel in channels):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from csbook.errors import BadMessage
-from csbook.types import Ticker, Trade
+from csbook.types import Candle, Ticker, Trade
 
 __all__ = [
     "Confirmed",
@@ -60,7 +60,7 @@ class Unconfirmed:
 class Record:
     """A message that is a record, exact and frozen."""
 
-    record: Trade | Ticker
+    record: Trade | Ticker | Candle
 
 
 @dataclass(frozen=True, slots=True)
