@@ -115,12 +115,12 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
             if isinstance(value, dict):
                 document_object(doc, m, d, table, value, INNER, path + [word])
             continue
+        m.shaped |= found.shape
         if m.seen >> role & 1:
             # two words for one thing: no telling which is meant
             message_fault(m, role, BAD_TYPE, NULL)
             continue
         m.seen |= <uint32_t>1 << role
-        m.shaped |= found.shape
         if role == R_BIDS:
             doc.bids = value
             doc.bids_path = path + [word]

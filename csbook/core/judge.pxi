@@ -229,14 +229,17 @@ cdef class Judge:
         self.buffers[entry] = []
         if start == len(waiting):
             return OUT_BUFFERED
-        for kept in waiting[start:]:
-            if self.read(self.table, <bytes>kept[0], len(<bytes>kept[0])) != OK:
-                raise AssertionError("a buffered change can no longer be read")
-            m.entry = entry
-            message_levels(m, e, self.document, <bytes>kept[0])
-            if m.change_at != NULL:
-                message_change(m, e, m.change_at, m.change_size)
-            self.apply(entry, False, STATE_LIVE, kept[1])
+        try:
+            for kept in waiting[start:]:
+                if self.read(self.table, <bytes>kept[0], len(<bytes>kept[0])) != OK:
+                    raise AssertionError("a buffered change can no longer be read")
+                m.entry = entry
+                message_levels(m, e, self.document, <bytes>kept[0])
+                if m.change_at != NULL:
+                    message_change(m, e, m.change_at, m.change_size)
+                self.apply(entry, False, STATE_LIVE, kept[1])
+        finally:
+            self.document = None        # or its levels would be taken for the next message's
         return OUT_APPLIED
 
     # -- what happens to a book

@@ -51,7 +51,6 @@ cdef struct Table:
     Key[16] keys
     Rule rule                           # of the diff channel
     Grammar grammar
-    bint diff                           # the venue has a diff channel
     bint levels_replace                 # a bare snapshot shape comes in the stream
     int64_t time_unit                   # ns per unit of R_TIME
     char event_depth[16]
@@ -73,7 +72,7 @@ cdef inline bint key_is(const Key* key, uint64_t first, uint64_t second) noexcep
     return ((first ^ key.text[0]) & key.mask[0] | (second ^ key.text[1]) & key.mask[1]) == 0
 
 
-cdef int _fill(Table* table, list keys, Rule rule, bint diff, bint levels_replace, bytes depth, bytes quote) except -1:
+cdef int _fill(Table* table, list keys, Rule rule, bint levels_replace, bytes depth, bytes quote) except -1:
     cdef Key* key
     cdef bytes text
     memset(table, 0, sizeof(Table))
@@ -90,7 +89,6 @@ cdef int _fill(Table* table, list keys, Rule rule, bint diff, bint levels_replac
         key.shape = shape
         table.count += 1
     table.rule = rule
-    table.diff = diff
     table.levels_replace = levels_replace
     table.time_unit = 1000000           # milliseconds
     table.event_depth_size = <int32_t>len(depth)
@@ -151,15 +149,15 @@ _KUCOIN_REST_KEYS = [
     (b"ts", R_TIME, INNER, 0),
 ]
 
-_fill(&_COINSWITCH, _SNAPSHOT_KEYS + _DIFF_KEYS, RULE_SPLICE, True, True, b"depthUpdate", b"")
-_fill(&_COINSWITCH_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_SPLICE, True, True, b"", b"")
-_fill(&_BINANCE, _DIFF_KEYS + _QUOTE_KEYS, RULE_PREVIOUS, True, False, b"depthUpdate", b"bookTicker")
-_fill(&_BINANCE_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_PREVIOUS, True, True, b"", b"")
-_fill(&_BYBIT, _BYBIT_KEYS, RULE_STREAM, True, False, b"", b"")
+_fill(&_COINSWITCH, _SNAPSHOT_KEYS + _DIFF_KEYS, RULE_SPLICE, True, b"depthUpdate", b"")
+_fill(&_COINSWITCH_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_SPLICE, True, b"", b"")
+_fill(&_BINANCE, _DIFF_KEYS + _QUOTE_KEYS, RULE_PREVIOUS, False, b"depthUpdate", b"bookTicker")
+_fill(&_BINANCE_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_PREVIOUS, True, b"", b"")
+_fill(&_BYBIT, _BYBIT_KEYS, RULE_STREAM, False, b"", b"")
 _BYBIT.grammar = TOPIC_ORDERBOOK
-_fill(&_KUCOIN, _KUCOIN_KEYS, RULE_STEP, True, False, b"", b"")
+_fill(&_KUCOIN, _KUCOIN_KEYS, RULE_STEP, False, b"", b"")
 _KUCOIN.grammar = TOPIC_LEVEL2
-_fill(&_KUCOIN_REST, _KUCOIN_REST_KEYS, RULE_STEP, True, True, b"", b"")
+_fill(&_KUCOIN_REST, _KUCOIN_REST_KEYS, RULE_STEP, True, b"", b"")
 _KUCOIN_REST.time_unit = 1
 
 cdef const Table* table_of(str venue) except NULL:

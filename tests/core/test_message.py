@@ -220,6 +220,17 @@ def test_two_words_for_one_thing(extra: str) -> None:
     assert twins.book.digest() == before
 
 
+@pytest.mark.parametrize("feed", ["feed", "feed_parsed"])
+def test_every_field_by_both_of_its_words(feed: str) -> None:
+    """A depth message is told by its words also where each of them comes as the second of two."""
+    one = {"b": [["1", "1"]], "a": [["2", "1"]], "u": 5}
+    other = seed_depth(5, [["1", "1"]], [["2", "1"]])
+    for message in (one | other, other | one):
+        router = Router("coinswitch", Book("BTCUSDT"))
+        assert getattr(router, feed)(dump(message)) is Outcome.REFUSED
+        assert router.books["BTCUSDT"].state is State.EMPTY
+
+
 SCALES = [(8, 8), (8, 3), (3, 4), (2, 8)]
 
 
