@@ -10,7 +10,7 @@ import pytest
 
 import csbook
 from csbook import Outcome
-from oracle import OracleBook, diff, dump, quote, seed_depth, stream
+from oracle import OracleBook, diff, dump, hft_depth, quote, seed_depth, sio_event, stream
 from twins import ASKS, BIDS, KINDS, Twins, a_depth, expected
 
 
@@ -93,6 +93,15 @@ MESSAGES: dict[str, Callable[[], tuple[str, bytes]]] = {
     "changes of the seed": lambda: ("coinswitch", dump(stream("btcusdt@depth", a_depth("binance")))),
     "unknown keys": lambda: ("binance", dump(a_depth("binance") | {"ps": "", "x": {"y": [1, None, "\\ \u00e9"]}})),
     "trade": lambda: ("binance", dump({"e": "trade", "E": 1, "s": "BTCUSDT", "p": "1.5", "m": True, "X": [{}]})),
+    "event payload": lambda: ("coinswitch-sio", dump(a_depth("coinswitch-sio"))),
+    "event": lambda: ("coinswitch-sio", sio_event(a_depth("coinswitch-sio"))),
+    "event with data": lambda: ("coinswitch-sio", sio_event({"data": a_depth("coinswitch-sio")}, "/exchange_2,7")),
+    "answer": lambda: ("coinswitch-sio", sio_event(a_depth("coinswitch-sio") | {"success": True}, "")),
+    "one of hft": lambda: ("coinswitch-hft", dump(a_depth("coinswitch-hft"))),
+    "list": lambda: (
+        "coinswitch-hft",
+        dump([hft_depth(11, BIDS, ASKS), a_depth("coinswitch-hft"), hft_depth(12, BIDS, ASKS, "ETHUSDT")]),
+    ),
     "spaced": lambda: ("coinswitch", json.dumps(a_depth("coinswitch"), indent=1).encode()),
 }
 
