@@ -111,50 +111,51 @@ cdef int event_read(Document doc, Message* m, Directory* d, const Table* table) 
     return 0
 
 
-cdef const char* list_open(Message* m, Directory* d, const Table* table, const char* data, Py_ssize_t size) noexcept nogil:
-    """The first message of an array into the Message, once the rest is known to be JSON objects.
-
-    Returns where it ends, or NULL for what has to be parsed. Nothing may be applied before all of the payload is JSON:
-    it is refused whole.
-    """
-    cdef const char* end = trim_blank(data, data + size)
-    cdef const char* p
-    cdef const char* after
-    message_reset(m, data, size)
-    p = skip_blank(data, end) + 1
-    if (end - 1)[0] != c']':
-        return NULL
-    end = trim_blank(p, end - 1)
-    p = skip_blank(p, end)
-    if p == end or p[0] != c'{' or (end - 1)[0] != c'}':
-        return NULL
-    m.scan.end = end
-    after = message_object(m, d, table, p, OUTER)
-    if after == NULL:
-        return NULL
-    p = after
-    while True:
-        p = list_next(&m.scan, p)
-        if p == NULL:
-            return NULL
-        if p == end:
-            return after
-        if p[0] != c'{':
-            return NULL
-        p = skip_value(&m.scan, p, 1)
-        if p == NULL:
-            return NULL
+cdef inline const char* list_entry(Message* m, Directory* d, const Table* table, const char* p, const char* end) noexcept nogil:
+    """One entry of an array into the Message; where it ends, or NULL."""
+    message_reset(m, m.scan.begin, end - m.scan.begin)
+    return message_object(m, d, table, p, OUTER) if p[0] == c'{' else NULL
 
 
-cdef inline const char* list_next(Scan* s, const char* p) noexcept nogil:
+cdef inline const char* list_next(const char* p, const char* end) noexcept nogil:
     """From behind an entry to the next one, or to the end; NULL for what is neither."""
-    p = skip_blank(p, s.end)
-    if p == s.end:
+    p = skip_blank(p, end)
+    if p == end:
         return p
     if p[0] != c',':
         return NULL
-    p = skip_blank(p + 1, s.end)
-    return p if p < s.end else NULL
+    p = skip_blank(p + 1, end)
+    return p if p < end else NULL
+
+
+cdef Py_ssize_t list_read(
+    Message* m, Directory* d, const Table* table, const char* data, Py_ssize_t size, const char** first, const char** behind
+) noexcept nogil:
+    """Read every entry once, the last one into the Message. How many there are; 0 for what has to be parsed.
+
+    An array that is no JSON is refused whole, so nothing may be applied before its end was seen.
+    """
+    cdef const char* end = trim_blank(data, data + size)
+    cdef const char* p
+    cdef Py_ssize_t count = 0
+    m.scan.begin = data
+    p = skip_blank(data, end) + 1
+    if (end - 1)[0] != c']':
+        return 0
+    end = trim_blank(p, end - 1)
+    p = skip_blank(p, end)
+    if p == end or (end - 1)[0] != c'}':
+        return 0
+    first[0] = p
+    behind[0] = end
+    while p != end:
+        p = list_entry(m, d, table, p, end)
+        if p != NULL:
+            p = list_next(p, end)
+        if p == NULL:
+            return 0
+        count += 1
+    return count
 
 
 cdef inline int telling(int one, int other) noexcept nogil:

@@ -188,27 +188,21 @@ cdef class Router(Judge):
     cdef int feed_list(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         """An array of messages, each judged by itself."""
         cdef Message* m = self.message
-        cdef const char* end
-        cdef const char* p
-        cdef const char* after = list_open(m, self.directory, self.table, data, size)
-        cdef int outcome
-        if after == NULL:
+        cdef const char* p = NULL
+        cdef const char* end = NULL
+        cdef Py_ssize_t count = list_read(m, self.directory, self.table, data, size, &p, &end)
+        cdef int outcome = OUT_COLD
+        if count == 0:
             return self.feed_framed_document(data, size, receive_time_ns)
-        end = m.scan.end
-        outcome = self.finish(self.judge(data, size, receive_time_ns))
-        while True:
-            p = list_next(&m.scan, after)
-            if p == end:
-                return outcome
-            message_reset(m, data, size)
-            m.scan.end = end
-            after = message_object(m, self.directory, self.table, p, OUTER)
-            if likely(after != NULL):
-                outcome = telling(outcome, self.finish(self.judge(data, size, receive_time_ns)))
-            else:
-                after = skip_value(&m.scan, p, 1)
-                outcome = telling(outcome, self.feed_framed_document(p, after - p, receive_time_ns))
-                m.scan.end = end
+        if count == 1:
+            return self.finish(self.judge(data, size, receive_time_ns))
+        while p != end:
+            p = list_entry(m, self.directory, self.table, p, end)
+            if unlikely(p == NULL):     # it was read before, so this is no memory
+                return self.finish(self.refuse(m.scan.status, error_at(m.scan.status, "", m.scan.at - data, -1)))
+            outcome = telling(outcome, self.finish(self.judge(data, size, receive_time_ns)))
+            p = list_next(p, end)
+        return outcome
 
     cdef int feed_framed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         """The same, parsed."""

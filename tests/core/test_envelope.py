@@ -360,15 +360,12 @@ def test_an_array_that_the_scanner_leaves(pair: Pair, name: str, damage: Any) ->
     assert pair.counts["declined"] == (1 if name != "numbers" else pair.counts["declined"])
 
 
-def test_only_the_odd_entry_of_an_array_is_parsed(pair: Pair) -> None:
-    """A key that stands twice is no syntax, so the others are applied by the fast way."""
-    message = dump([entry(2, "300"), entry(2, "30", "ETH/USDT"), entry(2, "3", "SUPER/USDT")])
+def test_a_refused_entry_among_parsed_ones(pair: Pair) -> None:
+    message = dump([entry(2, "300"), entry(2, "30", "ETH/USDT"), entry(2, "x", "SUPER/USDT")])
     payload = message.replace(b'"t":2,"m":"ETH', b'"t":1,"t":2,"m":"ETH')
     assert pair.feed(payload) is Outcome.APPLIED
-    assert pair.bids() == [300, 30, 3]
-    assert pair.counts["declined"] == 1
-    assert pair.feed(payload.replace(b'"300"', b'"x"')) is Outcome.APPLIED
-    assert (pair.counts["refused"], pair.counts["applied"]) == (1, 5)
+    assert pair.bids() == [300, 30, 0]
+    assert (pair.counts["declined"], pair.counts["refused"], pair.counts["applied"]) == (1, 1, 2)
 
 
 def test_numbers_in_an_array_keep_their_digits() -> None:
