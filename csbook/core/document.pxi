@@ -242,9 +242,10 @@ cdef Document document_read(Message* m, Directory* d, const Table* table, bytes 
 
 
 cdef int document_open(Document doc, Message* m, Directory* d, const Table* table, object body, list path) except -1:
-    """Begin the Message anew with one object of a payload that holds more than it; `path` leads there."""
+    """Begin the Message anew with one object of a payload that holds more than it; `path` leads there. What `doc` still
+    has of another object is not in `m.seen`.
+    """
     message_reset(m, doc.payload, len(doc.payload))
-    doc.bids = doc.asks = doc.bid_size = doc.ask_size = doc.change = None
     if isinstance(body, dict):
         document_object(doc, m, d, table, body, OUTER, path)
     return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from typing import Any
 
 import orjson
@@ -465,3 +467,41 @@ def test_an_oracle_of_the_array() -> None:
             floors = dict.fromkeys(names, -1)
             for router in routers:
                 router.disconnected()
+
+
+GUARDED = """
+import ctypes, mmap, sys
+from csbook import Book, Outcome, Router
+
+PAGE = mmap.PAGESIZE
+room = mmap.mmap(-1, 4 * PAGE)
+address = ctypes.addressof(ctypes.c_char.from_buffer(room))
+for page in (0, 3):
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(address + page * PAGE), ctypes.c_size_t(PAGE), 0) == 0
+applied = 0
+for line in sys.stdin.buffer.read().split(b"|"):
+    for cut in range(len(line) + 1):
+        for venue in ("coinswitch-sio", "coinswitch-hft"):
+            router = Router(venue, Book("BTCUSDT"))
+            for start in (PAGE, 3 * PAGE - cut):
+                room[start : start + cut] = line[:cut]
+                with memoryview(room)[start : start + cut] as view:
+                    applied += router.feed(view) is Outcome.APPLIED
+print(applied)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+def test_no_byte_is_read_outside_of_a_packet() -> None:
+    """The pages before and behind are locked: whoever reads there ends the process."""
+    one = dump(a_depth("coinswitch-hft"))
+    payloads = [  # seven ways to be cut that leave a book whole, each at both ends of the room
+        b"42/exchange_2,7" + EVENT, b"42 " + EVENT, b'42["FETCH_ORDER_BOOK_CS_PRO" , ' + BOOK + b" ] ", b"42[" + one,
+        BOOK,
+        b"[" + one + b"," + one + b"]", b" [ " + one + b" ] ", b"42/exchange_2,12345", b"451-/exchange_2,[", b"[[[[",
+        b"[   ",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", GUARDED], input=b"|".join(payloads), capture_output=True, timeout=100, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"14\n"), done.stderr
