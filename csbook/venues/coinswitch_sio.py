@@ -155,11 +155,6 @@ DIALECT = Dialect(
     slashes=True,
 )
 
-
-def _spell_spot(symbol: str) -> str:
-    return symbol.upper().replace("/", ",")
-
-
 SPOT = replace(
     DIALECT,
     name="coinswitch-sio-spot",
@@ -168,7 +163,6 @@ SPOT = replace(
     ticker_stream="",
     candle_stream=f"{_CANDLES}:{{symbol}}",
     converse=partial(SocketIoSession, namespace="/coinswitchx", readers=_READERS, books=(_BOOK,)),
-    spell=_spell_spot,
     core="coinswitch-sio",
     spot="",
 )

@@ -45,7 +45,7 @@ class _Ask:
 class SocketIoSession:
     """One connection in one namespace. See ``wire.session.Session`` for the meaning of the methods.
 
-    A stream is an event and a pair, ``FETCH_TRADES_CS_PRO:BTCUSDT``. ``readers`` maps an event to what makes records of
+    A stream is an event and a pair, ``FETCH_TRADES_CS_PRO:BTCUSDT``; a slash in a pair is a comma on the wire. ``readers`` maps an event to what makes records of
     its payload; ``books`` are the events whose payloads are the core's.
     """
 
@@ -123,7 +123,7 @@ class SocketIoSession:
             self._pace.spend(now)
             ask.deadline = now + self._within
             self._asked.append(ask)
-            what = {"event": "unsubscribe" if ask.leaving else "subscribe", "pair": ask.pair}
+            what = {"event": "unsubscribe" if ask.leaving else "subscribe", "pair": ask.pair.replace("/", ",")}
             out.append(b"42" + self._prefix.encode() + orjson.dumps([ask.event, what]))
             if ask.leaving:  # nothing says that it was heard
                 self._asked.pop()
@@ -234,7 +234,9 @@ class SocketIoSession:
     def _answer(self, name: str, payload: Mapping[str, Any]) -> list[Event]:
         named = payload.get("pair", payload.get("s"))
         for ask in self._asked:
-            if ask.event == name and (not isinstance(named, str) or named.upper() == ask.pair.upper()):
+            if ask.event == name and (
+                not isinstance(named, str) or named.upper().replace(",", "/") == ask.pair.upper()
+            ):
                 self._asked.remove(ask)
                 if payload["success"] is False:
                     text = str(payload.get("message", payload.get("error", "no reason was given")))[:200]
