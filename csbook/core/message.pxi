@@ -320,12 +320,15 @@ cdef const char* message_object(
             p = skip_string(s, p)
             if p == NULL:
                 return NULL
-        p = skip_blank(p, s.end)
-        if p == s.end or p[0] != c':':
-            return bad(s, p, BAD_SYNTAX)
-        p = skip_blank(p + 1, s.end)
-        if p == s.end:
-            return bad(s, p, BAD_SYNTAX)
+        if likely(p[0] == c':' and <unsigned char>p[1] > c' '):
+            p += 1
+        else:
+            p = skip_blank(p, s.end)
+            if p == s.end or p[0] != c':':
+                return bad(s, p, BAD_SYNTAX)
+            p = skip_blank(p + 1, s.end)
+            if p == s.end:
+                return bad(s, p, BAD_SYNTAX)
         if key == NULL:
             p = skip_value(s, p, where)
         elif key.role == R_DATA:
@@ -337,6 +340,9 @@ cdef const char* message_object(
             p = message_value(m, d, table, key, p, where)
         if unlikely(p == NULL):
             return NULL
+        if likely(p < s.end and p[0] == c',' and p[1] == c'"'):
+            p += 1
+            continue
         p = skip_blank(p, s.end)
         if p == s.end:
             return bad(s, p, BAD_SYNTAX)

@@ -19,10 +19,12 @@
 #  include <malloc.h>
 #  define CSB_LIKELY(x) (x)
 #  define CSB_UNLIKELY(x) (x)
+#  define CSB_NOINLINE __declspec(noinline)
 #else
 #  include <time.h>
 #  define CSB_LIKELY(x) __builtin_expect(!!(x), 1)
 #  define CSB_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#  define CSB_NOINLINE __attribute__((noinline))
 #endif
 
 #if defined(_MSC_VER) || (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
