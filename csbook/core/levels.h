@@ -39,6 +39,7 @@ typedef struct {
 typedef struct {
     csb_shape shape[CSB_SHAPES + 1];    /* the last is of no level */
     int last;                           /* index of the shape that was used last */
+    char window[2 * CSB_WINDOW];        /* the last levels of a payload, and zeros behind them */
 } csb_shapes;
 
 typedef struct {                        /* one side being read */
@@ -160,14 +161,7 @@ static inline const csb_shape *csb_shape_find(
 
 /* The loops. Each returns where it stopped: in front of a level that it leaves, or after the last one it took. */
 
-#if (defined(__x86_64__) || defined(_M_X64)) && !defined(CSB_PLAIN)
-#  include <immintrin.h>
-#  define CSB_HAVE_X86 1
-#  if defined(_MSC_VER) && !defined(__clang__)
-#    define CSB_TARGET(x)
-#  else
-#    define CSB_TARGET(x) __attribute__((target(x)))
-#  endif
+#if defined(CSB_HAVE_X86)
 #  define CSB_LOOP csb_levels_avx2
 #  define CSB_LOOP_TARGET CSB_TARGET("avx2,bmi")
 #  define CSB_LOOP_512 0

@@ -38,7 +38,7 @@ static const char *CSB_LOOP(
     int64_t counted[4];
 #if !CSB_LOOP_512
     const __m256i zero_char = _mm256_set1_epi8('0');
-    char window[2 * CSB_WINDOW];
+    char *window = shapes->window;
     const char *from = begin, *to = begin;  /* from where on the payload is read in the window, and the window */
 #endif
 
@@ -151,7 +151,7 @@ static const char *CSB_LOOP(
     side->count = n;
     shapes->last = (int)(shape - shapes->shape);
 #if !CSB_LOOP_512
-    p = from + ((uintptr_t)p - (uintptr_t)to);
+    p = from + (p - to);
 #endif
     /* where the comma is the last thing that was taken, what follows is no level: the comma is not ours to take */
     if (p != begin && (n == room || p[0] != '['))

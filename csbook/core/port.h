@@ -33,6 +33,17 @@
 #  define CSB_LITTLE_ENDIAN 0
 #endif
 
+/* One function for one instruction set, in a file for all of them; chosen at run time. */
+#if (defined(__x86_64__) || defined(_M_X64)) && !defined(CSB_PLAIN)
+#  include <immintrin.h>
+#  define CSB_HAVE_X86 1
+#  if defined(_MSC_VER) && !defined(__clang__)
+#    define CSB_TARGET(x)
+#  else
+#    define CSB_TARGET(x) __attribute__((target(x)))
+#  endif
+#endif
+
 /* ---- memory ------------------------------------------------------------------------------------ */
 
 #define CSB_CACHE_LINE 64
