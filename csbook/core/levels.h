@@ -39,7 +39,7 @@ typedef struct {
 typedef struct {
     csb_shape shape[CSB_SHAPES + 1];    /* the last is of no level */
     int last;                           /* index of the shape that was used last */
-    char window[2 * CSB_WINDOW];        /* the last levels of a payload, and zeros behind them */
+    char window[2 * CSB_WINDOW];        /* the last levels of a payload, and what was there before */
 } csb_shapes;
 
 typedef struct {                        /* one side being read */

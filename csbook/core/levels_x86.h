@@ -59,11 +59,7 @@ static const char *CSB_LOOP(
         if (CSB_UNLIKELY(p > safe)) {
             if (to != begin || p >= end)
                 break;
-            _mm256_storeu_si256((__m256i *)window, none);
-            _mm256_storeu_si256((__m256i *)(window + 32), none);
-            _mm256_storeu_si256((__m256i *)(window + 64), none);
-            _mm256_storeu_si256((__m256i *)(window + 96), none);
-            memcpy(window, p, (size_t)(end - p));
+            memcpy(window, p, (size_t)(end - p));    /* what lies behind it there no level reaches: a brace is before it */
             from = p;
             to = window;
             safe = window + CSB_WINDOW;
