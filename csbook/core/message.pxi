@@ -200,7 +200,7 @@ cdef const char* message_value(
         if p[0] == c'[' and m.event <= EVENT_DEPTH and m.topic != TOPIC_OTHER:
             levels = &m.bids if role == R_BIDS else &m.asks
             if d.one_scale or m.entry >= 0:
-                entry = &d.entries[m.entry if m.entry >= 0 else 0]
+                entry = d.entries if d.one_scale else &d.entries[m.entry]
                 q = read_levels(
                     s, p, levels, -1 if role == R_BIDS else 0, entry.price_decimals, entry.size_decimals
                 )
@@ -397,15 +397,17 @@ cdef int message_scan(Message* m, Directory* d, const Table* table, const char* 
     cdef const char* p
     cdef const char* end = data + size
     message_reset(m, data, size)
-    while end > data and ((end - 1)[0] == c' ' or (end - 1)[0] == c'\n' or (end - 1)[0] == c'\r' or (end - 1)[0] == c'\t'):
-        end -= 1
-    m.scan.end = end
-    p = skip_blank(data, end)
-    if p == end:
-        bad(&m.scan, p, BAD_SYNTAX)
-        return BAD_SYNTAX
-    if p[0] != c'{' or (end - 1)[0] != c'}':
-        return DECLINED                 # no object, or cut off: orjson tells which
+    p = data
+    if unlikely(size == 0 or p[0] != c'{' or (end - 1)[0] != c'}'):
+        while end > data and ((end - 1)[0] == c' ' or (end - 1)[0] == c'\n' or (end - 1)[0] == c'\r' or (end - 1)[0] == c'\t'):
+            end -= 1
+        m.scan.end = end
+        p = skip_blank(data, end)
+        if p == end:
+            bad(&m.scan, p, BAD_SYNTAX)
+            return BAD_SYNTAX
+        if p[0] != c'{' or (end - 1)[0] != c'}':
+            return DECLINED             # no object, or cut off: orjson tells which
     p = message_object(m, d, table, p, OUTER)
     if p == NULL:
         return m.scan.status
