@@ -306,7 +306,7 @@ cdef const char* message_object(
             memcpy(word, p + 1, s.end - p - 1)
         # keys mostly come in the order of the table
         key = NULL
-        for i in range(table.count):
+        for i in range(table.count if table.initials >> (<unsigned char>p[1] & 63) & 1 else 0):
             key = &table.keys[guess]
             guess = guess + 1 if guess + 1 < table.count else 0
             if key_is(key, word[0], word[1]):
