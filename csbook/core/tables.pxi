@@ -57,6 +57,7 @@ cdef struct Key:
 
 cdef struct Table:
     int32_t count
+    uint64_t initials                   # a bit per first byte of a key, its lowest six bits: most other keys have none
     Key[16] keys
     Rule rule                           # of the diff channel, where there is one
     Grammar grammar
@@ -97,6 +98,7 @@ cdef int _fill(Table* table, list keys, Rule rule, bint levels_replace, bytes de
         text += b'"'
         memcpy(key.text, <const char*>text, len(text))
         memset(key.mask, 0xFF, len(text))
+        table.initials |= <uint64_t>1 << (text[0] & 63)
         key.role = role
         key.where = where
         key.shape = shape
