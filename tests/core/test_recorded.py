@@ -372,7 +372,7 @@ def test_the_same_market_told_as_whole_books(truth: Truth, venue: str, feed: str
     model = ReplaceFeed(OracleBook(2, 3), words)
     seen = set()
     for step in range(0, 600, 5):
-        at = max(0, step - rng.randrange(1, 5)) if rng.random() < 0.2 else step
+        at = max(0, step - rng.randrange(1, 12)) if rng.random() < 0.2 else step
         read = json.loads(truth.snapshots[at])
         sides = read["bids"][:50], read["asks"][:50]
         message = (sio_depth if venue == "coinswitch-sio" else hft_depth)(read["lastUpdateId"], *sides, "btc/usdt")
