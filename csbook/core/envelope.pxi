@@ -118,14 +118,13 @@ cdef inline const char* list_entry(Message* m, Directory* d, const Table* table,
 
 
 cdef inline const char* list_next(const char* p, const char* end) noexcept nogil:
-    """From behind an entry to the next one, or to the end; NULL for what is neither."""
+    """From behind an entry to the next one, or to the end, before which stands the brace of the last; NULL for neither."""
     p = skip_blank(p, end)
     if p == end:
         return p
     if p[0] != c',':
         return NULL
-    p = skip_blank(p + 1, end)
-    return p if p < end else NULL
+    return skip_blank(p + 1, end)
 
 
 cdef Py_ssize_t list_read(
