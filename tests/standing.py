@@ -28,7 +28,8 @@ class StandingTime:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heappush(self._sleepers, (self.clock.monotonic_ns() + round(seconds * 1e9), next(self._number), future))
+        due = self.clock.monotonic_ns() + max(1, round(seconds * 1e9))  # it always takes a moment
+        heappush(self._sleepers, (due, next(self._number), future))
         await future
 
     async def move(self, seconds: float) -> None:
