@@ -16,6 +16,7 @@ from csbook.errors import BadMessage, CsbookError, PrecisionError
 from csbook.types import (
     Alert,
     Balance,
+    Candle,
     Fill,
     Instrument,
     Order,
@@ -38,6 +39,7 @@ __all__ = [
     "BadMessage",
     "Balance",
     "Book",
+    "Candle",
     "Credentials",
     "CsbookError",
     "Feed",

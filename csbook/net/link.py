@@ -39,6 +39,7 @@ class Link:
         *,
         name: str,
         router: Router | None = None,
+        source: int = 0,
         callbacks: list[Any] | None = None,
         timing: Timing | None = None,
         logger: Any = _LOG,
@@ -50,7 +51,8 @@ class Link:
         self._logger = logger
         self._timing = timing if timing is not None else Timing()
         self._loop = asyncio.get_running_loop()
-        self.intake = Intake(self, router, callbacks if callbacks is not None else [], self._loop.call_soon)
+        told = callbacks if callbacks is not None else []
+        self.intake = Intake(self, router, told, self._loop.call_soon, source)
         self.reader_name, self._reader_class = choose()
         self._watchdog = Watchdog(setting.patience())
         self._backoff = setting.policy.backoff()
@@ -59,6 +61,7 @@ class Link:
         self._transport: WSTransport | None = None  # None: no connection
         self._left: WSTransport | None = None  # the last one, whose socket may still be closing
         self._timer: Later | None = None
+        self._due = 0.0  # when the timer will ask again
         self._ended: asyncio.Future[str] = self._loop.create_future()
         self._keeper: asyncio.Task[None] | None = None
         self._is_live = isinstance(self._timing.clock, LiveClock)
@@ -227,6 +230,7 @@ class Link:
         due = self._watchdog.due(now, self._heard(), self._data(now))
         if asked is not None:
             due = min(due, asked)
+        self._due = due
         self._timer = self._timing.later(max(_SOON, due - now), self._attend)
 
     def _judge(self, now: float) -> None:
@@ -284,6 +288,9 @@ class Link:
 
     def refused(self) -> None:
         """The router refused a message; a link without a router hears of none."""
+
+    def waiting(self) -> None:
+        """The router keeps a change that cannot be applied yet."""
 
     def moved(self) -> None:
         """The router has changes of state to take."""

@@ -15,16 +15,16 @@ from collections.abc import Iterable
 
 from picows import WSMsgType
 
-from csbook._core import Router
 from csbook.errors import BadMessage, ConnectError, CsbookError, PrecisionError, SubscribeError
 from csbook.guard.budget import ConnectionBudget, RateBudget
 from csbook.guard.watchdog import NEVER, Verdict
+from csbook.net.lane import Lane
 from csbook.net.link import Link
+from csbook.net.locate import Address
 from csbook.net.setting import Setting
 from csbook.net.taps import Taps
 from csbook.types import Alert
 from csbook.wire import session as wire
-from csbook.wire.plain import PlainSession
 
 __all__ = ["Stream"]
 
@@ -58,11 +58,18 @@ class Stream(Link):
         setting: Setting,
         budget: ConnectionBudget,
         taps: Taps,
-        router: Router | None = None,
+        lane: Lane | None = None,
     ) -> None:
         self.names = dict.fromkeys(names)  # wanted, in order
-        super().__init__(setting, name=f"stream {next(iter(self.names), '')}", router=router, callbacks=taps.on_book)
-        self.router = router
+        self.lane = lane  # of the books that are fed; None: no depth stream
+        self._source = 0 if lane is None else lane.enter(self)
+        super().__init__(
+            setting,
+            name=f"stream {next(iter(self.names), '')}",
+            router=None if lane is None else lane.router,
+            source=self._source,
+            callbacks=taps.on_book,
+        )
         self.refused_records = 0
         self.records = 0
         self.unknown = 0
@@ -72,8 +79,14 @@ class Stream(Link):
         self._confirmed: set[str] = set()
         self._refused: set[str] = set()
         self._seen_kinds: set[str] = set()
-        self._session: PlainSession | None = None
+        self._session: wire.Session | None = None
+        self._place = Address("")
         self._pace = RateBudget(setting.messages_per_second)
+
+    @property
+    def path(self) -> str:
+        """Of the socket."""
+        return self._setting.path
 
     # -- the life ---------------------------------------------------------------------------------------------------
 
@@ -114,6 +127,23 @@ class Stream(Link):
         """Unsubscribe; what still comes of these streams is no longer asked for."""
         self._give_up([name for name in names if name in self.names])
 
+    def resubscribe(self, names: tuple[str, ...]) -> bool:
+        """Leave and enter streams, for the snapshot that comes with it; False where the connection does not stand."""
+        if self._session is None:
+            return False
+        self._session.unsubscribe(names)
+        self._session.subscribe(names)
+        self._attend()
+        return True
+
+    def publish(self) -> None:
+        """Tell of the books that changed outside of a frame."""
+        self.intake.publish()
+
+    def heard(self) -> float:
+        """When the last frame came, in monotonic seconds; minus infinity: none yet."""
+        return self._heard()
+
     def shut(self, reason: str) -> None:
         """Leave for good: the books leave LIVE, the socket is shut, nothing is dialled again."""
         super().shut(reason)
@@ -129,16 +159,23 @@ class Stream(Link):
             await asyncio.sleep(wait)
             wait = self._budget.wait(self._now())
         self._budget.dialled(self._now())
-        return self._setting.origin.url(self._setting.path, stream=next(iter(self.names), ""))
+        setting = self._setting
+        if setting.locate is None:
+            self._place = Address(setting.origin.url(setting.path, stream=next(iter(self.names), "")))
+        else:
+            try:
+                self._place = await setting.locate()
+            except CsbookError as error:
+                raise ConnectError(str(error), url=str(setting.origin)) from error
+        return self._place.url
 
     def _failed(self, error: CsbookError) -> None:
         self._taps.error(error)
 
     def _lost(self, reason: str) -> None:
         self._session = None
-        if self.router is not None:
-            self.router.disconnected(reason=reason)
-            self.moved()
+        if self.lane is not None:
+            self.lane.left(self._source, reason)
         if self._keeper is None:  # still opening: whoever waits for that is told, and nobody dials again
             for ask in self._asks:
                 ask.fail(self._loss(reason))
@@ -154,14 +191,14 @@ class Stream(Link):
             "records": self.records,
             "pings": self.pings,
         }
-        if self.router is not None:
-            routed = self.router.counts
+        if self.lane is not None and self._source == 0:  # the router is the whole lane's
+            routed = self.lane.router.counts
             counts["updates"] = routed["applied"]
             counts["refused"] += routed["refused"]
             for name in ("ignored", "cold", "declined", "buffered", "unnamed", "unknown_symbol"):
                 counts[name] = routed[name]
             counts["gaps"] = routed["gap"]
-        else:
+        elif self.lane is None:
             counts["cold"] = self.intake.messages
         return counts
 
@@ -195,26 +232,30 @@ class Stream(Link):
         session, transport = self._session, self._transport
         if session is None or transport is None:
             return None
+        kind = WSMsgType.BINARY if session.binary else WSMsgType.TEXT
         for frame in session.frames(now):
-            transport.send(WSMsgType.TEXT, frame)
+            transport.send(kind, frame)
         for event in session.overdue(now):
             self._heed(event)
         return session.next_time(now)
 
     def _stale(self, verdict: Verdict) -> None:
-        if self.router is not None:
-            for symbol in (verdict.symbol,) if verdict.symbol else tuple(self.router.books):
-                self.router.mark_stale(symbol, verdict.reason)
-            self.moved()
+        if self.lane is not None:
+            books = self.lane.router.books
+            for symbol in (verdict.symbol,) if verdict.symbol else tuple(books):
+                # beside another connection that goes on, a silent one says nothing about the book
+                if not self.lane.racing or books[symbol].age_ns() >= self._setting.stale_after * 1e9:
+                    self.lane.stale(symbol, verdict.reason)
 
     def _data(self, now: float) -> dict[str, float]:
         """When each book's last depth message came: for a single book any, for many the last that was applied."""
-        if self.router is None:
+        if self.lane is None:
             return {}
-        if len(self.router.books) == 1:
+        books, subscribed = self.lane.router.books, self.lane.names
+        if len(books) == 1:
             last = self.intake.depth_ns / 1e9 if self.intake.depth_ns else NEVER
-            return dict.fromkeys(self.router.books, last)
-        ages = {symbol: book.age_ns() for symbol, book in self.router.books.items()}
+            return dict.fromkeys(subscribed, last)
+        ages = {symbol: book.age_ns() for symbol, book in books.items() if symbol in subscribed}
         return {symbol: now - age / 1e9 if age >= 0 else NEVER for symbol, age in ages.items()}
 
     def _sent(self) -> None:
@@ -243,6 +284,11 @@ class Stream(Link):
                     text = _unconfirmed(wanted, deadline)
                     self._refuse(", ".join(wanted), SubscribeError(text, stream=", ".join(wanted)))
                     self._drop(text)
+            case wire.Depth(payload):
+                if self.lane is not None:
+                    self.intake.deliver(payload)
+            case wire.Lost(reason):
+                self._drop(reason)
             case wire.Malformed(error):
                 self.refused_records += 1
                 self._taps.error(error)
@@ -282,21 +328,28 @@ class Stream(Link):
     def _greet(self) -> None:
         setting = self._setting
         self._pace = RateBudget(setting.messages_per_second)
-        self._session = PlainSession(pace=self._pace, confirm_within=setting.policy.confirm_within)
+        within = setting.policy.confirm_within
+        self._session = setting.converse(pace=self._pace, confirm_within=within, **self._place.options)
+        self.intake.framed = self._session.framed
         self._confirmed.clear()
         self._refused.clear()
+        if self.lane is not None:
+            self.lane.joined(self._source)
+        self._session.opened(self._now())
         self._session.subscribe(self.names)
 
     def cold(self, payload: bytes, receive_time_ns: int) -> None:
         if self._session is not None:
             for event in self._session.receive(payload, receive_time_ns):
                 self._heed(event)
-            if self._session is not None and self._session.next_time(0.0) is not None:
-                self._attend()
+            if self._session is not None:
+                asked = self._session.next_time(self._now())
+                if asked is not None and asked < self._due:
+                    self._attend()
 
     def refused(self) -> None:
-        if self.router is not None:
-            refusal = self.router.refusal
+        if self.lane is not None:
+            refusal = self.lane.router.refusal
             assert refusal is not None
             text = f"{next(iter(self.names), '')}: {refusal}"
             field, offset = refusal.field, refusal.offset
@@ -305,9 +358,13 @@ class Stream(Link):
             else:
                 self._taps.error(BadMessage(text, field=field, offset=offset))
 
+    def waiting(self) -> None:
+        if self.lane is not None:
+            self.lane.waiting()
+
     def moved(self) -> None:
-        if self.router is not None:
-            self._taps.moved(self.router.take_moves())
+        if self.lane is not None:
+            self.lane.moved()
 
     def failed(self, callback: object, error: Exception) -> None:
         assert callable(callback)
