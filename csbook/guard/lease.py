@@ -16,6 +16,7 @@ from collections.abc import Callable
 __all__ = ["Lease", "Step"]
 
 _LONGEST_RETRY = 60.0
+_EARLY = 0.001  # seconds: who is woken so little too early need not sleep again
 
 
 class Step(enum.Enum):
@@ -71,9 +72,9 @@ class Lease:
         """What to do, and for WAIT the seconds until the next look."""
         if self._expires is None:
             return Step.RENEW, 0.0
-        if now >= self._expires:
+        if now + _EARLY >= self._expires:
             self._expires = None
             return Step.RENEW, 0.0
-        if now >= self._due:
+        if now + _EARLY >= self._due:
             return Step.EXTEND, 0.0
         return Step.WAIT, min(self._due, self._expires) - now
