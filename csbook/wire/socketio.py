@@ -246,4 +246,4 @@ class SocketIoSession:
 
 
 def _is_milliseconds(value: Any) -> bool:
-    return type(value) is int and 0 < value <= 3_600_000
+    return type(value) in (int, float) and 0 < value <= 3_600_000
