@@ -142,8 +142,8 @@ class Credentials:
         taken up without a restart. It may block; csbook calls it off the loop's thread. Raises CredentialsError at the
         first use when it fails; what it raised is not chained, only its type is named.
         """
-        if not callable(f):
-            kind = type(f).__name__
+        kind = "" if callable(f) else type(f).__name__
+        if kind:
             del f
             raise CredentialsError(f"from_callable was given a {kind}; expected a function")
         made = cls.__new__(cls)

@@ -130,7 +130,11 @@ class Candle:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a person should look at. ``kind`` is "schema", "degrade" or "halt"."""
+    """Something that a person should look at.
+
+    ``kind`` is "schema", "degrade" or "halt"; of the private half also "clock" (this machine's is off), "key" (it was
+    refused), "rate" (the venue says that there were too many requests), "stream" and "order".
+    """
 
     kind: str
     text: str

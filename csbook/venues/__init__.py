@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from csbook.errors import UsageError
 from csbook.venues.dialect import Dialect
 
-__all__ = ["Dialect", "dialect", "names"]
+if TYPE_CHECKING:
+    from csbook.venues.trading import Trading
+
+__all__ = ["Dialect", "dialect", "names", "trading_names", "trading_table"]
 
 # name -> where its facts stand; a module is imported when its venue is asked for
 _PLACES = {
@@ -17,6 +22,8 @@ _PLACES = {
     "coinswitch-sio-spot": ("coinswitch_sio", "SPOT"),
     "kucoin": ("kucoin", "DIALECT"),
 }
+# those that can be traded on, too
+_TRADING = {"coinswitch": "coinswitch_trading"}
 
 
 def names() -> tuple[str, ...]:
@@ -33,4 +40,20 @@ def dialect(name: str) -> Dialect:
 
     found = getattr(import_module(f"csbook.venues.{place[0]}"), place[1])
     assert isinstance(found, Dialect)
+    return found
+
+
+def trading_names() -> tuple[str, ...]:
+    """The venues that can be traded on."""
+    return tuple(sorted(_TRADING))
+
+
+def trading_table(name: str) -> Trading:
+    """The private side of one venue. Raises UsageError for a venue that csbook does not trade on."""
+    module = _TRADING.get(name)
+    if module is None:
+        raise UsageError(f"cannot trade on {name!r}; csbook trades on: {', '.join(trading_names())}")
+    from importlib import import_module
+
+    found: Trading = import_module(f"csbook.venues.{module}").TRADING
     return found

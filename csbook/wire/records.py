@@ -8,17 +8,24 @@ the key and what was expected; no record is ever half filled.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
-import orjson
-
-from csbook.errors import BadMessage
 from csbook.types import Side, Ticker, Trade
+from csbook.wire.fields import (
+    FloatFound,
+    bad,
+    decimal,
+    integer,
+    load,
+    load_exact,
+    maybe_decimal,
+    maybe_integer,
+    symbol,
+    time_ns,
+)
 
+# The fields are offered here, too: a venue's own records are read with them.
 __all__ = [
     "FloatFound",
     "aggregate_trade",
@@ -35,98 +42,6 @@ __all__ = [
     "time_ns",
     "trade",
 ]
-
-_DECIMAL = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
-_SYMBOL = re.compile(r"[A-Za-z0-9_/.:-]{1,31}", re.ASCII)
-_LATEST_MS = (2**63 - 1) // 1_000_000
-
-
-class FloatFound(Exception):
-    """A decimal came as a JSON number: read the message again with load_exact."""
-
-
-def load(payload: bytes) -> Any:
-    """The JSON value of a payload. Raises BadMessage with the offset of what is wrong."""
-    try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise BadMessage(f"not JSON: {error.msg} at byte {error.pos}", offset=error.pos) from None
-
-
-def load_exact(payload: bytes) -> Any:
-    """The same, with the numbers that have a fraction or an exponent as Decimal."""
-    try:
-        return json.loads(payload, parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        raise BadMessage(f"not JSON that can be read exactly: {error}") from None
-
-
-def _kind(message: Mapping[str, Any]) -> str:
-    name = message.get("s")
-    return f"{message.get('e')} of {name}" if isinstance(name, str) else f"{message.get('e')}"
-
-
-def bad(message: Mapping[str, Any], key: str, expected: str) -> BadMessage:
-    """What is wrong with a field, told with its message's kind and symbol."""
-    got = repr(message[key]) if key in message else "nothing"
-    if len(got) > 60:
-        got = f"{got[:57]}..."
-    return BadMessage(f"{_kind(message)}: field {key!r} is {got}; expected {expected}", field=key)
-
-
-def decimal(message: Mapping[str, Any], key: str, *, positive: bool = False) -> Decimal:
-    """The exact number at ``key``. Raises FloatFound where it came as a JSON number with a fraction."""
-    value = message.get(key)
-    expected = "a decimal number above 0, as text" if positive else "a decimal number, as text"
-    if isinstance(value, float):
-        raise FloatFound
-    if isinstance(value, str):
-        if not _DECIMAL.fullmatch(value):
-            raise bad(message, key, expected)
-        number = Decimal(value)
-    elif isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
-        if not _DECIMAL.fullmatch(str(value)):
-            raise bad(message, key, expected)
-        number = Decimal(value)
-    else:
-        raise bad(message, key, expected)
-    if positive and number <= 0:
-        raise bad(message, key, expected)
-    return number
-
-
-def maybe_decimal(message: Mapping[str, Any], key: str) -> Decimal | None:
-    """The same, or None where the field is absent."""
-    return None if message.get(key) is None else decimal(message, key)
-
-
-def integer(message: Mapping[str, Any], key: str) -> int:
-    """The whole number at ``key``, 0 or above."""
-    value = message.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-        raise bad(message, key, "a whole number of at least 0")
-    return value
-
-
-def maybe_integer(message: Mapping[str, Any], key: str) -> int | None:
-    """The same, or None where the field is absent."""
-    return None if message.get(key) is None else integer(message, key)
-
-
-def time_ns(message: Mapping[str, Any], key: str) -> int:
-    """The time at ``key``, milliseconds on the wire, in ns."""
-    value = message.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LATEST_MS:
-        raise bad(message, key, "milliseconds since the epoch")
-    return value * 1_000_000
-
-
-def symbol(message: Mapping[str, Any], key: str = "s") -> str:
-    """The symbol at ``key``, in capitals."""
-    value = message.get(key)
-    if not isinstance(value, str) or not _SYMBOL.fullmatch(value):
-        raise bad(message, key, "a symbol")
-    return value.upper()
 
 
 def side(message: Mapping[str, Any], key: str) -> Side:
