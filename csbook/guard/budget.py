@@ -13,7 +13,10 @@ __all__ = ["ConnectionBudget", "RateBudget"]
 
 
 class RateBudget:
-    """At most ``limit`` events in any ``window`` seconds."""
+    """At most ``limit`` events in any ``window`` seconds.
+
+    Several may draw on one budget: who asks with ``keep`` leaves so many events to those who ask with less.
+    """
 
     __slots__ = ("_spent", "limit", "window")
 
@@ -24,11 +27,14 @@ class RateBudget:
         self.window = window
         self._spent: deque[float] = deque(maxlen=limit)  # the oldest of the last `limit` events decides
 
-    def wait(self, now: float) -> float:
-        """Seconds until one more event is within the limit; 0 when it is now."""
-        if len(self._spent) < self.limit:
+    def wait(self, now: float, keep: int = 0) -> float:
+        """Seconds until one more event, and ``keep`` at once after it, are within the limit; 0 when it is now."""
+        mine = self.limit - keep
+        if mine < 1:
+            raise ValueError(f"keep is {keep}; expected less than the limit, {self.limit}")
+        if len(self._spent) < mine:
             return 0.0
-        return max(0.0, self._spent[0] + self.window - now)
+        return max(0.0, self._spent[-mine] + self.window - now)
 
     def spend(self, now: float) -> None:
         """An event took place, within the limit or not."""

@@ -36,6 +36,38 @@ def test_what_was_spent_beyond_the_limit_counts() -> None:
     assert budget.wait(0.3) == pytest.approx(0.8)
 
 
+def test_what_one_keeps_another_has() -> None:
+    budget = RateBudget(5, 10.0)
+    for at in (0.0, 1.0, 2.0):
+        assert budget.wait(at, keep=2) == 0.0
+        budget.spend(at)
+    assert budget.wait(3.0, keep=2) == pytest.approx(7.0)
+    for at in (3.0, 4.0):
+        assert budget.wait(at) == 0.0
+        budget.spend(at)
+    assert budget.wait(5.0) == pytest.approx(5.0)
+    assert budget.wait(5.0, keep=2) == pytest.approx(7.0)  # the two that were kept are spent: they come back first
+    assert budget.wait(12.0, keep=2) == 0.0
+    with pytest.raises(ValueError, match="keep is 5"):
+        budget.wait(5.0, keep=5)
+
+
+def test_keeping_leaves_the_limit_whole() -> None:
+    """Whatever two spenders do in turn, the one with precedence finds what was kept for it after a pause."""
+    dice = random.Random(5)
+    budget, now = RateBudget(10, 60.0), 0.0
+    for _ in range(300):
+        now += dice.expovariate(0.2) + budget.wait(now, keep=4)
+        budget.spend(now)
+        free = 0
+        trial = RateBudget(10, 60.0)
+        trial._spent.extend(budget._spent)
+        while trial.wait(now) == 0.0:
+            trial.spend(now)
+            free += 1
+        assert free >= 4
+
+
 @pytest.mark.parametrize(("limit", "window"), [(0, 1.0), (-1, 1.0), (1, 0.0)])
 def test_no_such_budget(limit: int, window: float) -> None:
     with pytest.raises(ValueError, match="no such budget"):
