@@ -6,8 +6,8 @@ refuse requests, beyond ``hard`` it does (coinswitch fact sheet, 1.7: stay withi
 uncertain is no verdict: an offset is only called beyond a bound where all of its interval is, and within it where all
 of it is.
 
-A clock that was set makes old answers worthless: ours, when wall and monotonic time drift apart; the venue's, when a new
-answer contradicts them.
+A clock that was set makes old answers worthless: ours, when wall and monotonic time drift apart; the venue's, when a
+new answer contradicts them.
 """
 
 from __future__ import annotations

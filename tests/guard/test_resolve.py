@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_not_found_counts_only_once_the_request_can_no_longer_arrive() -> None:
         now += 0.05
     assert asked[-1] == 99.0 + 60.0 + 1.0 + 5.0
     assert len(asked) <= 14
-    assert asked[1] - asked[0] == pytest.approx(0.3) and max(b - a for a, b in zip(asked, asked[1:], strict=False)) < 11
+    assert asked[1] - asked[0] == pytest.approx(0.3) and max(b - a for a, b in pairwise(asked)) < 11
     assert len(made) == 0 and made.due(now) == NEVER
 
 
