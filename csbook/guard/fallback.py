@@ -142,7 +142,7 @@ class Fallback:
         """When ``verdict`` gives the next poll; infinity while one is under way."""
         if self._asked is not None:
             return float("inf")
-        free = max(budget.wait(now, self._keep) for budget in self._budgets.values())
+        free = max(budget.wait(now, self._keep + 1) for budget in self._budgets.values())
         return max(self._next, now + free)
 
     def _ended(self) -> float:

@@ -8,8 +8,9 @@ It ends only when a whole list that was asked for after the cancelling is empty,
 placing has no known outcome may still come to rest. After cancelling all, the venue is given a moment to do it before
 single requests are spent on what it still shows, and so is an order that it shows as being cancelled.
 
-Each of the three kinds of request has a budget, drawn to its end: the others who draw on the same budget keep some
-back for a halt (``RateBudget.wait(now, keep)``), so that the first request of all is never waited for.
+Each of the three kinds of request has a budget of the halt's own. What was spent before it is known to whoever sends,
+who keeps a part of each limit back for a halt (``ReservedBudget``), so that the first request of all is never waited
+for; a request that could not be sent has failed, and says how long to wait.
 
 One request is under way at a time. Pure: times are arguments, in monotonic seconds.
 """

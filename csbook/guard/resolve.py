@@ -116,7 +116,7 @@ class Resolver:
     def due(self, now: float) -> float:
         """When ``verdict`` gives the next question; infinity where none is waiting."""
         soonest = min((order.next for order in self._unknown.values() if order.asked is None), default=None)
-        return float("inf") if soonest is None else max(soonest, now + self._budget.wait(now, self._keep))
+        return float("inf") if soonest is None else max(soonest, now + self._budget.wait(now, self._keep + 1))
 
     def alerts(self, now: float) -> list[Alert]:
         """The orders that are unknown for too long; each is told once."""

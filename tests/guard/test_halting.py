@@ -171,7 +171,7 @@ def test_the_limits_are_the_venues_even_after_a_busy_minute() -> None:
 def test_what_others_kept_back_is_there_for_a_halt() -> None:
     spent = budgets()
     for budget in spent.values():
-        while budget.wait(0.0, keep=3) == 0.0:
+        while budget.wait(0.0, 4) == 0.0:
             budget.spend(0.0)
     venue = Venue(fifty())
     took, _ = run(venue, Halting(0.0, **spent))
