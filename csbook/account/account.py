@@ -374,11 +374,15 @@ class Account:
             gained = leg.grow(path, time_ns, heard_ns, order.filled, before, price)
             if gained and not self._tells_pnl:
                 leg.estimated = add(leg.estimated, gained)
+                entry.estimated = add(entry.estimated, gained)
         elif fill is None and report.realised_pnl is None and report.commission is None:
             path.confirm(time_ns, told)
             return
         elif told is not None:
             path.recall(time_ns, heard_ns, told, before)
+        if entry.estimated and entry.fills.told_pnl:
+            leg.estimated = subtract(leg.estimated, entry.estimated)
+            entry.estimated = ZERO
         realised = entry.fills.realised(order.filled)
         if realised != entry.realised:
             leg.realised = add(leg.realised, subtract(realised, entry.realised))

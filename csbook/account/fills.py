@@ -20,10 +20,11 @@ __all__ = ["Fills"]
 class Fills:
     """What is known of one order's executions. Adding is O(1), the totals are O(1) while nothing is missing."""
 
-    __slots__ = ("_commissions", "_realised", "_seen", "_total_at", "_total_commission", "_total_realised", "size")
+    __slots__ = ("_commissions", "_realised", "_seen", "_total_at", "_total_commission", "_total_realised", "size", "told_pnl")
 
     def __init__(self) -> None:
         self.size = ZERO  # of all known fills
+        self.told_pnl = False  # the venue has told what the order realised, in part or in whole
         self._seen: dict[str, tuple[Decimal | None, Fill]] = {}
         self._realised = ZERO
         self._commissions: dict[str, Decimal] = {}
@@ -43,6 +44,7 @@ class Fills:
         self._seen[self._key(fill, filled)] = (filled, fill)
         self.size = add(self.size, fill.size)
         if fill.realised_pnl is not None:
+            self.told_pnl = True
             self._realised = add(self._realised, fill.realised_pnl)
         if fill.commission:
             paid = self._commissions.get(fill.commission_asset, ZERO)
@@ -53,6 +55,7 @@ class Fills:
         if self._total_at is not None and filled < self._total_at:
             return
         self._total_at = filled
+        self.told_pnl = self.told_pnl or realised is not None
         self._total_realised = realised
         self._total_commission = None if commission is None else (asset, commission)
 

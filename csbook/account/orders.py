@@ -92,7 +92,7 @@ class Entry:
     """An order and what the account remembers beside it. ``order`` is replaced, never changed."""
 
     __slots__ = (
-        "answered", "commissions", "cost", "displayed", "fills", "heard_ns", "inferred", "key", "may_fill", "order", "path",
+        "answered", "commissions", "cost", "displayed", "estimated", "fills", "heard_ns", "inferred", "key", "may_fill", "order", "path",
         "realised", "told_at", "unknown_ns", "unsure", "vanished", "wanted", "word",
     )  # fmt: skip
 
@@ -113,6 +113,7 @@ class Entry:
         self.cost = ZERO  # what its known quantity cost, price times size, as far as prices are known
         self.realised = ZERO  # as counted in the position
         self.heard_ns = 0  # by our clock: the last news of it
+        self.estimated = ZERO  # what it realised by our own figures, until the venue tells its own
         self.commissions: dict[str, Decimal] = {}  # as counted in the account
         self.displayed: tuple[Decimal, Decimal] | None = None  # price and size in the ladder
 

@@ -155,6 +155,7 @@ class World:
         self.choose = choose
         self.hedge = choose(4) == 0
         self.venue = Venue(tells=choose(4) > 0, dated=choose(2) == 0)
+        self.hands = choose(2) == 0  # whether others trade with the same account
         self.offset = (choose(5) - 2) * 15 * MS  # this machine's clock less the venue's
         self.ticks = 0
         self.account = Account(own_prefix="mm", grace_ns=GRACE, skew_ns=SKEW)
@@ -230,6 +231,8 @@ class World:
         return self.venue.ms * MS + self.offset - request.sent_ns < GRACE // 2
 
     def by_hand(self) -> None:
+        if not self.hands:
+            return
         order = self.order("hand")
         self.events += self.venue.place(dataclasses.replace(order), hand=True)
         bought, sold = self.outside
