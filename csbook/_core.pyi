@@ -160,6 +160,25 @@ class Book:
     def __sizeof__(self) -> int: ...
 
 @disjoint_base
+class OwnSizes:
+    """Own resting size by price, to be taken out of a book of these scales. Raw integers: value * 10 ** decimals."""
+
+    def __new__(cls, *, price_decimals: int, size_decimals: int) -> Self: ...
+    @property
+    def price_decimals(self) -> int: ...
+    @property
+    def size_decimals(self) -> int: ...
+    def add(self, side: _SideName, price_raw: int, change_raw: int) -> int:
+        """Change the own size at a price; what falls to 0 or below is forgotten. Returns what is there now."""
+    def size(self, side: _SideName, price_raw: int) -> int: ...
+    def net(self, book: Book) -> Top:
+        """The touch of the book without the own sizes; UsageError for a book of other scales."""
+    def __len__(self) -> int: ...
+
+def level_size(book: Book, side: _SideName, price_raw: int) -> int:
+    """The raw size at a price: 0 where there is no level, -1 beyond the worst one that the book shows."""
+
+@disjoint_base
 class Judge:
     """The verdicts behind a Router; a part of it, not for use by itself."""
 
