@@ -95,8 +95,8 @@ class Account:
 
     @property
     def to_resolve(self) -> tuple[Order, ...]:
-        """Orders whose outcome has to be asked for: UNKNOWN, vanished from the open orders, ended with an untold quantity,
-        or ended with fills that had not come by the last reconciliation.
+        """Orders whose outcome has to be asked for: UNKNOWN, vanished from the open orders, ended with an untold
+        quantity, or ended with fills that had not come by the last reconciliation.
         """
         return tuple(entry.order for entry in self._unresolved.values())
 
