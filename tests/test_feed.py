@@ -277,7 +277,7 @@ async def test_what_is_not_subscribed_or_not_offered() -> None:
             feed.trades()
         with pytest.raises(UsageError, match="'tickers' or 'all_tickers'"):
             feed.tickers()
-        with pytest.raises(UsageError, match="offers no candles"):
+        with pytest.raises(UsageError, match="no channel 'candles'"):
             feed.candles()
 
 

@@ -45,8 +45,9 @@ class _Ask:
 class SocketIoSession:
     """One connection in one namespace. See ``wire.session.Session`` for the meaning of the methods.
 
-    A stream is an event and a pair, ``FETCH_TRADES_CS_PRO:BTCUSDT``; a slash in a pair is a comma on the wire. ``readers`` maps an event to what makes records of
-    its payload; ``books`` are the events whose payloads are the core's.
+    A stream is an event and a pair, ``FETCH_TRADES_CS_PRO:BTCUSDT``; a slash in a pair is a comma on the wire.
+    ``readers`` maps an event to what makes records of its payload; ``books`` are the events whose payloads are the
+    core's.
     """
 
     __slots__ = (
