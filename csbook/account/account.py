@@ -29,6 +29,7 @@ __all__ = ["Account"]
 
 _PENDING, _UNKNOWN, _REJECTED = OrderStatus.PENDING, OrderStatus.UNKNOWN, OrderStatus.REJECTED
 _FILLED = OrderStatus.FILLED
+_PATIENCE = 3  # how often a venue that has never told an order's totals is asked for them
 _HALF = Decimal("0.5")
 
 
@@ -67,6 +68,7 @@ class Account:
         self._positions: dict[str, Position] = {}
         self._balances = Balances()
         self._commissions: dict[str, Decimal] = {}
+        self._tells_totals = False  # the venue has told the totals of an order
         self._tells_pnl = False  # the venue has told a realised figure
         self._resting = Resting()
         self._asked_ns = 0  # of the newest reconciliation
@@ -337,6 +339,7 @@ class Account:
                 if fill.realised_pnl is not None:
                     self._tells_pnl = True
         if report.filled is not None and (report.realised_pnl is not None or report.commission is not None):
+            self._tells_totals = True
             entry.fills.total(report.filled, report.realised_pnl, report.commission, report.commission_asset)
             self._tells_pnl = self._tells_pnl or report.realised_pnl is not None
         inferred = entry.inferred
@@ -454,9 +457,8 @@ class Account:
         other = self._by_order_id.get((report.symbol, report.order_id))
         if other is not None and other is not entry:
             self._absorb(entry, other)
-        if order.order_id != report.order_id:
-            entry.order = order = replace(entry.order, order_id=report.order_id)
-        self._by_order_id[order.symbol, order.order_id] = entry
+            order = entry.order
+        self._by_order_id[order.symbol, report.order_id] = entry
         named = report.client_order_id
         if named and not order.client_order_id and named not in self._entries:
             own = bool(self._own_prefix) and named.startswith(self._own_prefix)
@@ -503,7 +505,7 @@ class Account:
             leg = self._leg(order.symbol, order.position_side)
             leg.may(entry.path.sign, subtract(may_fill, entry.may_fill))
             entry.may_fill = may_fill
-        if entry.wanting:
+        if entry.wanting and (self._tells_totals or entry.answers < _PATIENCE):
             self._short[key] = entry
         else:
             self._short.pop(key, None)
@@ -624,13 +626,19 @@ class Account:
         if old is None and not new.size and not new.realised_pnl and not new.commission:
             return
         self._positions[symbol] = new
-        if old is None or _figures(old) != _figures(new):
+        if old is None or _differ(old, new):
             changes.append(PositionChanged(new, old))
 
 
-def _figures(position: Position) -> tuple[object, ...]:
-    """All but the time."""
+def _differ(old: Position, new: Position) -> bool:
+    """In anything but the time."""
     return (
-        position.size, position.entry_price, position.realised_pnl, position.commission, position.leverage,
-        position.margin_type, tuple(map(_figures, position.legs)),
-    )  # fmt: skip
+        old.size != new.size
+        or old.entry_price != new.entry_price
+        or old.realised_pnl != new.realised_pnl
+        or old.commission != new.commission
+        or old.leverage != new.leverage
+        or old.margin_type != new.margin_type
+        or len(old.legs) != len(new.legs)
+        or any(map(_differ, old.legs, new.legs))
+    )
