@@ -270,7 +270,7 @@ class Matcher:
         """A recorded trade; ``prints`` gets it, in parts where it fills us."""
         bid = deal.buyer_is_maker
         queues = self._queues[not bid]
-        left, parts = deal.size, 0
+        left, rest, parts = deal.size, deal.size, 0  # of the trade: to be matched, and not with us
         for price in queues.best_first():
             if (price < deal.price if bid else price > deal.price) or not left:
                 break
@@ -281,7 +281,7 @@ class Matcher:
                     gone, left = gone + passed, left - passed
                 size = min(left, self.cap(maker))
                 if size:
-                    left -= size
+                    left, rest = left - size, rest - size
                     self._match(maker, None, price, size, deal.id + self._trades + parts)
                     parts += 1
                     self._tidy(maker)
@@ -290,8 +290,8 @@ class Matcher:
             if price == deal.price:
                 for maker in queues.at.get(price, ()):
                     maker.ahead = max(0, maker.ahead - gone - left)
-        if left:
-            self._print(deal.price, left, bid, deal.id + self._trades + parts, deal.lag_ms)
+        if rest:
+            self._print(deal.price, rest, bid, deal.id + self._trades + parts, deal.lag_ms)
             parts += 1
         self._trades += parts - 1
 
