@@ -50,7 +50,7 @@ PAGE = 50  # orders, unless ``limit`` says otherwise
 LONGEST_PAGE = 500
 WINDOW_MS = 7 * 24 * 3600 * 1000
 LATEST_MS = 1 << 53
-_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
+_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 _CLOSED = ("EXECUTED", "PARTIALLY_EXECUTED", "CANCELLED", "FAILED")
 
 
