@@ -158,29 +158,23 @@ async def test_our_orders_stand_in_the_public_book_and_its_id_rises() -> None:
         public = await customer.session.ws_connect(f"{venue.ws_url}{root}btcusdt@depth20")
         await public.send_json({"method": "SUBSCRIBE", "params": ["btcusdt@depth20", "btcusdt@trade"], "id": 1})
         assert (await heard(public, 2))[1]["lastUpdateId"] == start[2]
-        inside = str(Decimal(start[1][0][0]) - Decimal("0.1"))
-        _, said = await customer.place("SELL", "0.007", inside)
+        price, before = start[1][0]
+        _, said = await customer.place("SELL", "0.007", price)
         (shown,) = await heard(public, 1)
-        ask = Decimal(start[1][0][0])
-        top = Decimal(start[0][0][0])
-        if Decimal(inside) > top:
-            assert shown["asks"][0] == [f"{Decimal(inside):.2f}", "0.007"]
-            assert Decimal(shown["asks"][1][0]) == ask
-        else:  # no room inside: it has taken from the bid
-            assert shown.get("e") == "trade"
-            return
+        assert shown["asks"] == [[price, str(Decimal(before) + Decimal("0.007"))], *map(list, start[1][1:])]
         assert shown["lastUpdateId"] > start[2]
-        assert (await rest_book(customer))["asks"][0] == shown["asks"][0]
+        assert (await rest_book(customer))["asks"] == shown["asks"]
         venue.cross(said["data"]["order_id"], "0.003")
         trade, depth = await heard(public, 2)
-        assert (trade["q"], Decimal(trade["p"]), trade["m"]) == ("0.003", Decimal(inside), False)
+        assert (trade["q"], trade["p"], trade["m"]) == ("0.003", price, False)
         assert trade["t"] == int(venue.account.fills[0].trade_id)
-        assert depth["asks"][0][1] == "0.004"
+        assert depth["asks"][0][1] == str(Decimal(before) + Decimal("0.004"))
+        assert depth["lastUpdateId"] > shown["lastUpdateId"]
         await customer.cancel(said["data"]["order_id"])
-        (depth,) = await heard(public, 1)
+        (last,) = await heard(public, 1)
         bids, asks, update_id = venue.final_book("BTCUSDT", 20)
         assert (bids, asks) == start[:2]
-        assert depth["lastUpdateId"] == update_id > start[2]
+        assert last["lastUpdateId"] == update_id > depth["lastUpdateId"]
 
 
 async def rest_book(customer: Any) -> Any:
