@@ -50,10 +50,10 @@ class Slow:
             if price is not None and (level > price if side == "BUY" else level < price):
                 break
             for slot in self.sides[against][level]:
-                if slot.owner is not None and slot.size and mine["left"]:
-                    if self.orders[slot.owner]["account"] == account:
-                        mine["status"] = "EXPIRED"
-                        return
+                met = None if slot.owner is None or not slot.size or not mine["left"] else self.orders[slot.owner]
+                if met is not None and met["account"] == account:
+                    mine["status"] = "EXPIRED"
+                    return
                 size_now = min(slot.size, mine["left"])
                 if size_now:
                     slot.size -= size_now

@@ -6,11 +6,11 @@ import asyncio
 
 import aiohttp
 import pytest
-from customer import FUTURES, customers
 
 from csbook.clock import TapeClock
 from csbook.sim import Faults
 from csbook.sim.faults import REQUEST_KINDS
+from customer import FUTURES, customers
 
 
 @pytest.mark.parametrize("kind", REQUEST_KINDS)
@@ -32,7 +32,7 @@ async def test_each_fault_and_whether_the_order_was_placed(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["request_lost", "answer_lost"])
 async def test_an_answer_that_does_not_come(kind: str) -> None:
     clock = TapeClock(1_700_000_000_000_000_000)
-    async with customers(clock=clock, faults=f"{kind}=1:1h".replace("1h", "3600s")) as (venue, customer):
+    async with customers(clock=clock, faults=f"{kind}=1:3600s") as (venue, customer):
         asking = asyncio.create_task(customer.place("BUY", "0.001", "61000.0"))
         await asyncio.sleep(0.05)
         assert not asking.done()

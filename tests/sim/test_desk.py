@@ -8,12 +8,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from customer import FUTURES, LISTEN, customers, signed
 
 from csbook.clock import TapeClock
 from csbook.sim import LocalVenue, Terms
 from csbook.sim.desk import OPERATIONS, decimal_of
 from csbook.sim.exchange import Refusal
+from customer import FUTURES, LISTEN, customers, signed
 
 START = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -31,7 +31,7 @@ def test_numbers_are_exact(value: Any, exact: str) -> None:
     "value", ["", " 1", "1e5", "nan", "0x1", "1.", ".5", "１", True, None, [], 0.5, Decimal("1E+999999"), "9" * 21]
 )
 def test_what_is_no_number_names_its_field(value: Any) -> None:
-    with pytest.raises(Refusal, match="price .* is no number"):
+    with pytest.raises(Refusal, match=r"price .* is no number"):
         decimal_of("price", value)
 
 

@@ -4,12 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from customer import FUTURES, customers, heard
 
 from csbook.clock import TapeClock
 from csbook.errors import UsageError
 from csbook.sim import LocalVenue, Terms
 from csbook.types import OrderStatus
+from customer import FUTURES, customers, heard
 
 START = 1_700_000_000_000_000_000
 

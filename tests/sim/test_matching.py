@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from slow_match import Slow
 
 from csbook.clock import TapeClock
 from csbook.sim.accounts import QUOTE, Account, Terms
@@ -18,6 +17,7 @@ from csbook.sim.market import Listing, Market
 from csbook.sim.recording import Change, Deal, Recording
 from csbook.sim.tickets import Draft, Ticket
 from csbook.types import OrderStatus, Side
+from slow_match import Slow
 
 Levels = list[tuple[int, int]]
 

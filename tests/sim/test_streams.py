@@ -7,11 +7,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from customer import LISTEN, Customer, customers, heard
 
 from csbook.clock import TapeClock
 from csbook.sim import Faults
 from csbook.sim.faults import EVENT_KINDS
+from customer import LISTEN, Customer, customers, heard
 
 START = 1_700_000_000_000_000_000
 HOUR = 3600 * 10**9
@@ -192,7 +192,7 @@ async def test_a_key_that_expires_in_the_middle_of_a_burst() -> None:
 
 
 async def test_faults_of_events_leave_the_public_streams_alone_and_the_other_way_round() -> None:
-    rates = {kind: 0.16 for kind in EVENT_KINDS}
+    rates = dict.fromkeys(EVENT_KINDS, 0.16)
     async with customers(faults=Faults(**rates)) as (venue, customer):
         public = await customer.session.ws_connect(f"{venue.ws_url}/pro/realtime-rates-socket/futures/x")
         await public.send_json({"method": "SUBSCRIBE", "params": ["btcusdt@depth5", "btcusdt@trade"], "id": 1})
