@@ -181,7 +181,7 @@ class Board:
     def settle(self) -> Iterator[Message]:
         """The market stands still: each watched depth stream whose last message is not of the book's last update."""
         for depth in self._all_watched_depths():
-            if depth.update_id != depth.listing.book.update_id or depth.top is None:
+            if depth.update_id != depth.listing.update_id or depth.top is None:
                 yield self._depth_message(depth)
 
     def repeat(self) -> Iterator[Message]:
@@ -193,7 +193,7 @@ class Board:
         """Bids and asks as text, best first, and the id of the last update."""
         listing = self._texts[symbol].listing
         bids, asks = listing.top(depth)
-        return self._texts[symbol].of(bids), self._texts[symbol].of(asks), listing.book.update_id
+        return self._texts[symbol].of(bids), self._texts[symbol].of(asks), listing.update_id
 
     # -- how it is said
 

@@ -119,7 +119,7 @@ async def test_rest() -> None:
             (BOOK, {"exchange": "EXCHANGE_2"}, 400),
             (BOOK, {"symbol": "BTCUSDT"}, 400),
             ("/nowhere", {}, 404),
-            ("/ws/abc", {}, 404),
+            ("/ws/abc", {}, 401),
             (ROOT + "btcusdt@trade", {}, 426),
         ):
             async with session.get(path, params=params) as answer:
