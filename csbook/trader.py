@@ -520,6 +520,8 @@ class Trader:
                 self._agenda.wake()
 
     def _lost(self, reason: str) -> None:
+        if not self._open:
+            return  # it is being left
         now = self._timing.now()
         self._tripwires.stream(False, now)
         self._tell(self._fallback.lost(now))

@@ -24,6 +24,7 @@ __all__ = ["Desk", "RequestFailed", "order_of"]
 _PAGES = 100  # of one list
 _PATIENCE_S = 5.0  # for the venue's limits, of a question
 _RECENT_NS = 7 * 86_400 * 10**9
+_MARGIN_MS = 60_000  # a window that ends now ends when the request arrives
 
 ReadT = TypeVar("ReadT")
 
@@ -99,7 +100,7 @@ class Desk:
         """The orders that ended since then; without a time those of the last seven days."""
         now_ns = self._timing.now_ns() + self._rest.offset_ns
         since_ms = (now_ns - _RECENT_NS if since_ns is None else since_ns) // 1_000_000
-        window_ms = int(self.trading.list_window_s * 1000)
+        window_ms = int(self.trading.list_window_s * 1000) - _MARGIN_MS
         pages = Pages(now_ms=now_ns // 1_000_000, since_ms=since_ms, window_ms=window_ms)
         while not pages.done:
             if pages.requests >= _PAGES:

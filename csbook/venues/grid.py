@@ -112,7 +112,7 @@ def _on_grid(field: str, value: Any, step: Decimal, least: Decimal | None, most:
         number = Decimal(value)
     except InvalidOperation:
         raise _refused(field, f"{field} is {value!r:.60}; {expected}") from None
-    if not number.is_finite() or number <= 0 or not -30 <= number.adjusted() <= 30:
+    if not number.is_finite() or not -30 <= number.adjusted() <= 30:
         raise _refused(field, f"{field} is {value!s:.60}; {expected}")
     floor = least if least is not None and least > step else step
     if number < floor:
