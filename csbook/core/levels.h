@@ -80,6 +80,7 @@ static CSB_NOINLINE int csb_shape_learn(csb_shape *shape, const char *p, uint64_
         10000000000ULL, 100000000000ULL, 1000000000000ULL, 10000000000000ULL, 100000000000000ULL,
         1000000000000000ULL, 10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL};
     int at = 2, part, i, whole, places, scale, start, slot;
+    uint64_t noughts = 0;               /* zeros behind the last place that the scale has: no digits */
     csb_shape found;
     memset(&found, 0, sizeof found);
     memset(found.shuffle, 0x80, sizeof found.shuffle);
@@ -101,6 +102,8 @@ static CSB_NOINLINE int csb_shape_learn(csb_shape *shape, const char *p, uint64_
             if (places == 0)
                 return 0;
         }
+        for (; places > scale && at < CSB_WINDOW && p[start + whole + places] == '0'; places--)
+            noughts |= 1ULL << (start + whole + places);
         if (places > scale || whole + places > 15 || whole + scale > 18 || at > CSB_WINDOW - 4)
             return 0;
         /* the last digit to where the scale wants it among sixteen, or to the right end and multiplied */
@@ -139,7 +142,7 @@ static CSB_NOINLINE int csb_shape_learn(csb_shape *shape, const char *p, uint64_
     for (i = 0; i < at; i++)
         if (found.digits >> i & 1) {
             found.text[i] = '0';
-            found.slack[i] = 9;
+            found.slack[i] = noughts >> i & 1 ? 0 : 9;
         }
     found.scales = price_scale << 8 | size_scale;
     *shape = found;

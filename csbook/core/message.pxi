@@ -195,7 +195,7 @@ cdef const char* message_value(
     if m.seen >> role & 1:
         return bad(s, p, DECLINED)
     m.seen |= <uint32_t>1 << role
-    m.shaped |= key.shape
+    m.shaped |= key.shape == 1 or key.shape == 2 and p[0] == c'['
     if role == R_BIDS or role == R_ASKS:
         if p[0] == c'[' and m.event <= EVENT_DEPTH and m.topic != TOPIC_OTHER:
             levels = &m.bids if role == R_BIDS else &m.asks
@@ -224,7 +224,7 @@ cdef const char* message_value(
         s.index = -1
         message_fault(m, role, BAD_TYPE, p)
         return skip_value(s, p, above)
-    if role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME:
+    if role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME or role == R_STAMP:
         q = read_integer(s, p, &number)
         if unlikely(q == NULL):
             message_fault(m, role, s.status, p)
@@ -239,7 +239,12 @@ cdef const char* message_value(
             message_fault(m, role, TOO_LARGE, p)
         else:
             m.time_ns = number * table.time_unit
+            if role == R_STAMP:
+                m.last = number
         return q
+    if role == R_ANSWER:
+        m.event = EVENT_OTHER
+        return skip_value(s, p, above)
     # text: mostly what it was the last time
     if role == R_TOPIC:
         q = spelt(&d.stream, p, s.end)

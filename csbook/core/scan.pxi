@@ -38,6 +38,7 @@ cdef struct Scan:
     int needed                          # decimals that a TOO_PRECISE number needs
     Py_ssize_t index                    # of the level that is wrong, or -1
     int part                            # 0: its price, 1: its size, -1: neither
+    int outer                           # containers around the message in its payload
 
 
 cdef inline const char* bad(Scan* s, const char* p, int status) noexcept nogil:
@@ -114,7 +115,7 @@ cdef const char* skip_nested(Scan* s, const char* p, int above) noexcept nogil:
     while True:
         # p is at an opening bracket, or after a value inside the innermost container
         if fresh:
-            if depth >= MAX_NESTING:
+            if depth >= MAX_NESTING - s.outer:
                 return bad(s, p, TOO_DEEP)
             is_object = p[0] == c'{'
             if is_object:

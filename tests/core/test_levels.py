@@ -112,6 +112,31 @@ def test_each_length_of_each_number(where: int) -> None:
 
 
 @BY_SCALE
+@pytest.mark.parametrize("places", [9, 12, 20])
+def test_zeros_behind_the_scale(scales: tuple[int, int], places: int) -> None:
+    """As CoinSwitch pads its spot prices: no digits, while all that stands behind the scale is zeros."""
+    rng, stream = random.Random(places), Stream(scales)
+
+    def padded(whole: int, scale: int, longest: int) -> str:
+        part = number(rng, 0, rng.randrange(min(scale, longest) + 1)).removeprefix(".")
+        return f"{rng.randrange(1, 10)}{number(rng, whole, 0)}.{part.ljust(places, '0')}"
+
+    for whole in (0, 1, 5, 8):
+        for count in (1, 9):
+            levels = [[padded(whole, scales[0], places), padded(whole, scales[1], places)] for _ in range(count)]
+            for at in (0, 1) if whole < 2 else (0,):
+                stream.levels(levels, levels[:: -1 if at else 1])
+            for where in {0, count - 1}:
+                for part in (0, 1):
+                    for place in (1, 2, 5, places):
+                        wrong = [list(level) for level in levels]
+                        text = wrong[where][part]
+                        wrong[where][part] = text[: len(text) - place] + "7" + text[len(text) - place + 1 :]
+                        stream.levels(wrong, levels)
+    assert stream.fast.counts["applied"] > 2
+
+
+@BY_SCALE
 def test_values_at_the_edge(scales: tuple[int, int]) -> None:
     """The largest int64 and its neighbours, beside small ones of the same shape."""
     rng, stream = random.Random(3), Stream(scales)
