@@ -11,10 +11,6 @@ cdef dict _FIELDS = {
 }
 
 
-cdef enum:
-    WHOLE = 1 << R_LAST | 1 << R_BIDS | 1 << R_ASKS     # what each message with the whole book has
-
-
 cdef class Judge:
     """Verdicts on messages. Not for use by itself: see Router."""
 
@@ -101,8 +97,7 @@ cdef class Judge:
         elif e.bound and e.channel == CHANNEL_UNKNOWN and channel == CHANNEL_DIFF:
             return OUT_COLD
         # is it whole?
-        if channel == CHANNEL_DIFF or self.table.rule == RULE_STREAM or m.seen & WHOLE != WHOLE:
-            self.demand(channel)
+        self.demand(channel)
         if unlikely(m.fault == OK and (m.bids_at != NULL or m.asks_at != NULL or self.document is not None)):
             message_levels(m, e, self.document)
         if m.change_at != NULL and m.fault == OK and channel == CHANNEL_DIFF:
