@@ -20,8 +20,7 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.clock import Clock, LiveClock
 from csbook.errors import ConnectError, UsageError
 from csbook.sim import commands
@@ -351,7 +350,7 @@ def _loopback(host: str) -> str:
 
 
 def _json(body: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+    return web.Response(body=json.dumps(body), status=status, content_type="application/json")
 
 
 @web.middleware

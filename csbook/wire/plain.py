@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage
 from csbook.types import Ticker, Trade
 from csbook.wire import records
@@ -73,7 +72,7 @@ class PlainSession:
             self._last_id += 1
             request.deadline = now + self._confirm_within
             self._asked[self._last_id] = request
-            out.append(orjson.dumps({"method": request.method, "params": request.streams, "id": self._last_id}))
+            out.append(json.dumps({"method": request.method, "params": request.streams, "id": self._last_id}))
         return out
 
     def overdue(self, now: float) -> list[Event]:
