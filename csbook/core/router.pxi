@@ -14,7 +14,8 @@ cdef class Router(Judge):
     channel); other depth channels of its symbol are COLD. `max_lag_ns` is the age at arrival (receive time minus event time)
     above which a book is STALE; 0: no limit. `buffer_limit` bounds the changes that wait for a snapshot, per symbol.
 
-    One thread feeds a router. Raises UsageError for an unknown venue, no book, or two books of one symbol.
+    One thread at a time uses a router: a second one gets a UsageError and nothing happens; `counts` alone may be read by any.
+    Raises UsageError for an unknown venue, no book, or two books of one symbol.
     """
 
     def __cinit__(self, venue, books, *, depth=None, max_lag_ns=0, buffer_limit=10_000):
@@ -90,7 +91,12 @@ cdef class Router(Judge):
     def feed_parsed(self, payload, receive_time_ns=0):
         """The same by the slow way alone: orjson, then parsed lists. Counted in `declined`; the book ends the same."""
         cdef bytes kept = payload_bytes(payload)
-        return _OUTCOMES[self.feed_document(kept, len(kept), receive_time_ns)]
+        cdef int64_t receive_ns = receive_time_ns
+        self.enter()
+        try:
+            return _OUTCOMES[self.feed_document(kept, len(kept), receive_ns)]
+        finally:
+            csb_leave(&self.door)
 
     def feed_snapshot(self, symbol, payload, receive_time_ns=0):
         """A REST snapshot answer for `symbol`, in any case.
@@ -101,10 +107,13 @@ cdef class Router(Judge):
         """
         cdef Py_ssize_t entry = self.entry_named(symbol)
         cdef bytes kept = payload_bytes(payload)
+        cdef int64_t receive_ns = receive_time_ns
+        self.enter()
         try:
-            return _OUTCOMES[self.finish(self.take_snapshot(entry, kept, receive_time_ns))]
+            return _OUTCOMES[self.finish(self.take_snapshot(entry, kept, receive_ns))]
         finally:
             self.document = None
+            csb_leave(&self.door)
 
     cdef int take_snapshot(self, Py_ssize_t entry, bytes kept, int64_t receive_time_ns) except -1:
         """A refused answer of REST is no lost change: no book moves."""
@@ -122,11 +131,18 @@ cdef class Router(Judge):
         if m.fault == OK:
             message_levels(m, &self.directory.entries[entry], self.document, kept)
         if m.fault != OK:
-            self.refusal = self.fault_error()
+            self.refused = self.fault_error()
             return OUT_REFUSED
         return self.judge_snapshot(entry, receive_time_ns)
 
     cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
+        self.enter()
+        try:
+            return self.feed_alone(data, size, receive_time_ns)
+        finally:
+            csb_leave(&self.door)
+
+    cdef int feed_alone(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         cdef int status
         if unlikely(size > MAX_PAYLOAD):
             return self.feed_document(data, size, receive_time_ns)
@@ -144,7 +160,7 @@ cdef class Router(Judge):
         self.document = None
         try:
             if self.read_document(self.table, data, size) != OK:
-                return self.finish(self.refuse(BAD_SYNTAX, self.refusal))
+                return self.finish(self.refuse(BAD_SYNTAX, self.refused))
             return self.finish(self.judge(data, size, receive_time_ns))
         finally:
             self.document = None
@@ -173,12 +189,17 @@ cdef class Router(Judge):
         if isinstance(symbols, str):
             raise UsageError(f"symbols is the text {symbols!r}; expected an iterable of symbols")
         wanted = None if symbols is None else {self.entry_named(symbol) for symbol in symbols}
-        for i in range(self.directory.count):
-            if wanted is not None and i not in wanted:
-                continue
-            book = <Book>self.directory.entries[i].book
-            book_forget_quote((<Book>book).header)
-            self.lose(i, STATE_GAP if entry_sequenced(&self.directory.entries[i], self.table) else STATE_STALE, reason)
+        self.enter()
+        try:
+            for i in range(self.directory.count):
+                if wanted is not None and i not in wanted:
+                    continue
+                book = <Book>self.directory.entries[i].book
+                with cython.critical_section(book):
+                    book_forget_quote((<Book>book).header)
+                self.lose(i, STATE_GAP if entry_sequenced(&self.directory.entries[i], self.table) else STATE_STALE, reason)
+        finally:
+            csb_leave(&self.door)
 
     def mark_stale(self, symbol, reason):
         """Silence was judged too long: LIVE and CROSSED become STALE, other states stay. True if it moved.
@@ -187,43 +208,70 @@ cdef class Router(Judge):
         """
         cdef Py_ssize_t entry = self.entry_named(symbol)
         cdef int state
-        state = (<Book>self.directory.entries[entry].book).header.state
-        if state != STATE_LIVE and state != STATE_CROSSED:
-            return False
-        self.set_state(entry, STATE_STALE, reason)
-        return True
+        self.enter()
+        try:
+            state = (<Book>self.directory.entries[entry].book).header.state
+            if state != STATE_LIVE and state != STATE_CROSSED:
+                return False
+            self.set_state(entry, STATE_STALE, reason)
+            return True
+        finally:
+            csb_leave(&self.door)
 
     def take_changed(self):
         """The books whose levels changed since the last call, each once, in the order of their first change."""
         cdef list books = []
         cdef Py_ssize_t i
-        for i in range(self.changed_count):
-            self.directory.entries[self.changed[i]].touched = False
-            books.append(<object>self.directory.entries[self.changed[i]].book)
-        self.changed_count = 0
-        return books
+        self.enter()
+        try:
+            for i in range(self.changed_count):
+                self.directory.entries[self.changed[i]].touched = False
+                books.append(<object>self.directory.entries[self.changed[i]].book)
+            self.changed_count = 0
+            return books
+        finally:
+            csb_leave(&self.door)
 
     def take_moves(self):
         """The changes of state since the last call, in order: (book, old, new, reason)."""
-        cdef list moves = self.moves
-        if not moves:
-            return []
-        self.moves = []
-        return moves
+        cdef list moves
+        self.enter()
+        try:
+            if not self.moves:
+                return []
+            moves = self.moves
+            self.moves = []
+            return moves
+        finally:
+            csb_leave(&self.door)
 
     def wants_snapshot(self):
         """The symbols with changes buffered that no snapshot has been found for. O(books)."""
         cdef Py_ssize_t i
-        return [
-            (<Book>self.directory.entries[i].book).symbol
-            for i in range(self.directory.count)
-            if self.directory.entries[i].phase == PHASE_WAITING and self.buffers[i]
-        ]
+        self.enter()
+        try:
+            return [
+                (<Book>self.directory.entries[i].book).symbol
+                for i in range(self.directory.count)
+                if self.directory.entries[i].phase == PHASE_WAITING and self.buffers[i]
+            ]
+        finally:
+            csb_leave(&self.door)
+
+    @property
+    def refusal(self):
+        """The BadMessage that the last refused payload would be; None if none was."""
+        self.enter()
+        try:
+            return self.refused
+        finally:
+            csb_leave(&self.door)
 
     @property
     def last_refusal(self):
         """Why the last payload was refused, in words; empty if none was."""
-        return "" if self.refusal is None else str(self.refusal)
+        refusal = self.refusal
+        return "" if refusal is None else str(refusal)
 
     @property
     def sequenced(self):
