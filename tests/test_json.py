@@ -56,18 +56,23 @@ def shown(value: Any) -> str:
 
 
 TEXTS: list[Any] = [
-    b"", b" ", b"\n1\t\r ", b"\x0b1", b"1\x0c", b"\xa01", b"1 \x00", b"\xef\xbb\xbf1", "1".encode("utf-16"), b"1 2", b"{}{}",
+    b"", b" ", b"\n1\t\r ", b"\x0b1", b"1\x0c", b"\xa01", b"1 \x00", b"\xef\xbb\xbf1", "1".encode("utf-16"), b"1 2",
+    b"{}{}",
     b"nul", b"truex", b"True", b"NaN", b"[NaN]", b"Infinity", b'{"a":-Infinity}', b"-", b"[-]", b"1.e5", b"1e+", b"+1",
     b"-0", b"-0.0", b"-0e1", b"0e1", b"1E5", b"1" * 308, b"1" * 309, b"[" + b"1" * 310 + b"]", b"9" * 309, b"1" * 5000,
     b"-" + b"1" * 310, b"0" * 400, b"1e309", b"-1e309", b"2e308", b"123456789012345678901234567890.5",
     b"18446744073709551615", b"18446744073709551616", b"-9223372036854775808", b"-9223372036854775809",
-    b'"\x7f"', b'"\x00"', b'"\x1f"', b'"\n"', b'"\\u0000"', b'"\\x"', b'"\\u12"', b'"\\u 123"', b'"\\u+123"', b'"\\uD83D\\uDE00"',
+    b'"\x7f"', b'"\x00"', b'"\x1f"', b'"\n"', b'"\\u0000"', b'"\\x"', b'"\\u12"', b'"\\u 123"', b'"\\u+123"',
+    b'"\\uD83D\\uDE00"',
     b'"\\ud83d"', b'"\\ude00"', b'"\\ud83d\\u0041"', b'"\\ud83d\\\\ude00"', b'"\\\\ud83d"', b'"\\\\\\ud83d"',
     b'"\\ud83d\\ud83d\\ude00"', b'"\\ud83d\\ude00\\ude00"', b'"\\ud83d \\ude00"', b'{"\\udead":1}',
     b'{"a":"\\ud800","a":1}', b'"\xed\xa0\x80"', b'"\xc0\x80"', b'"\xf4\x90\x80\x80"', b'"\xe2\x82"', b"\xff",
-    '"\u00e9\u4e2d\U0001f600\ufffe"'.encode(), '"\u00e9" x', '"\ud800"', "[1]", bytearray(b"[1]"), memoryview(b'{"a":null}'),
-    b'{"a":1,"a":2}', b'{"a":1,"b":2,"a":3}', b'{"a" "b"}', b'{"a"::1}', b'{"a":1,}', b"{,}", b"[1,]", b"[,1]", b"[1 2]",
-    b'{"a":1]', b"[1}", b"{1:2}", b"{'a':1}", b'{"a"}', b"[", b"{", b'{"a"', b'{"a":', b'["', b'"\\', b"[]]", b"]", b",", b":",
+    '"\u00e9\u4e2d\U0001f600\ufffe"'.encode(), '"\u00e9" x', '"\ud800"', "[1]", bytearray(b"[1]"),
+    memoryview(b'{"a":null}'),
+    b'{"a":1,"a":2}', b'{"a":1,"b":2,"a":3}', b'{"a" "b"}', b'{"a"::1}', b'{"a":1,}', b"{,}", b"[1,]", b"[,1]",
+    b"[1 2]",
+    b'{"a":1]', b"[1}", b"{1:2}", b"{'a':1}", b'{"a"}', b"[", b"{", b'{"a"', b'{"a":', b'["', b'"\\', b"[]]", b"]",
+    b",", b":",
     b'{"":{"":[[],{}]}}', b"/**/1", b"// 1\n1", b'"a"b', b"[1]\n,",
 ]  # fmt: skip
 
@@ -87,7 +92,9 @@ DEEP = range(SHALLOW - 1, SHALLOW + 3), range(MAX_NESTING - 2, MAX_NESTING + 3),
 
 
 @pytest.mark.parametrize("depth", [depth for some in DEEP for depth in some])
-@pytest.mark.parametrize("inner", [b"", b"1", b"{}", b'{"a":1}', b"NaN", b"1e999", b'"\\ud800"', b"1 2", b",", b"[[1],[2]]"])
+@pytest.mark.parametrize(
+    "inner", [b"", b"1", b"{}", b'{"a":1}', b"NaN", b"1e999", b'"\\ud800"', b"1 2", b",", b"[[1],[2]]"]
+)
 @pytest.mark.parametrize("opening", [b"[", b'{"k":', b'[[],{"k":[1,2]},"}]",'])
 def test_both_have_the_same_limit_of_depth(orjson: ModuleType, opening: bytes, depth: int, inner: bytes) -> None:
     closing = b"}" if opening[:1] == b"{" else b"]"
@@ -142,7 +149,8 @@ def test_damaged_messages(orjson: ModuleType) -> None:
 
 @pytest.mark.parametrize(
     ("text", "at"),
-    [(b"[1,NaN]", 3), (b"[1,1e400]", 3), (b"[1,", 3), (b'["\\ud800"]', 2), (b"1 x", 2), (b"[" * 1025, 1024), (b'"\xff"', 1)],
+    [(b"[1,NaN]", 3), (b"[1,1e400]", 3), (b"[1,", 3), (b'["\\ud800"]', 2), (b"1 x", 2), (b"[" * 1025, 1024),
+     (b'"\xff"', 1)],
 )  # fmt: skip
 def test_it_says_where(text: bytes, at: int) -> None:
     with pytest.raises(JSONDecodeError) as caught:
@@ -151,7 +159,8 @@ def test_it_says_where(text: bytes, at: int) -> None:
 
 
 VALUES: list[Any] = [
-    {"result": None, "id": 1}, {"a": ("x", "y"), "b": [], "c": {}}, [True, False, -1, 2**64 - 1, -(2**63)], "\u00e9\u2028\U0001f600",
+    {"result": None, "id": 1}, {"a": ("x", "y"), "b": [], "c": {}}, [True, False, -1, 2**64 - 1, -(2**63)],
+    "\u00e9\u2028\U0001f600",
     "\x00\x01\x1f\x7f\b\f\n\r\t\"\\/", {"": [[["1.5", "2"]]]},
 ]  # fmt: skip
 

@@ -138,6 +138,6 @@ def test_the_sdist_is_whole(tmp_path: Path) -> None:
         for path in (ROOT / room).rglob("*")
         if path.is_file() and path.suffix not in (".c", ".so", ".pyc", ".html")
     }
-    wanted |= {"CHANGELOG.md", "LICENSE", "Makefile", "README.md", "pyproject.toml", "setup.py", ".ci/run"}
+    wanted |= {"CHANGELOG.md", "LICENSE", "Makefile", "README.md", "pyproject.toml", "setup.py", ".ci/run", ".ci/wheel"}
     assert wanted - names == set()
     assert [name for name in names if name.endswith((".so", ".pyd", ".pyc", ".c"))] == []

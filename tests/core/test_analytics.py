@@ -141,7 +141,7 @@ def test_walking_into_nothing() -> None:
 
 @pytest.mark.parametrize("walk", ["vwap", "impact"])
 def test_a_size_that_changes_the_book_is_asked_first(walk: str) -> None:
-    """What a number does while it becomes a float is done before the levels are looked at: on a ladder they are a copy."""
+    """What a number does while it becomes a float is done before the levels are looked at: a ladder's are a copy."""
     book = csbook.Book("X", price_decimals=0, size_decimals=0)
     router = csbook.Router("binance", book)
     levels = [[str(price), "1"] for price in range(1_000, 2_000)]

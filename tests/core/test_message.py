@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import random
 
-from csbook.json import JSONDecodeError, loads
 import pytest
 
 from csbook import Book, Outcome, Router, State
+from csbook.json import JSONDecodeError, loads
 from oracle import OracleBook, core_raw, dump, seed_depth, stream
 from twins import KINDS, Twins, a_depth, expected
 

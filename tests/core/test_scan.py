@@ -8,11 +8,11 @@ from array import array
 from pathlib import Path
 
 import numpy as np
-from csbook.json import JSONDecodeError, loads
 import pytest
 
 import csbook
 from csbook import Outcome
+from csbook.json import JSONDecodeError, loads
 from oracle import MAX_PAYLOAD, core_raw, dump, stream
 from twins import KINDS, VENUES, Twins, a_depth, expected
 
