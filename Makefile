@@ -3,7 +3,7 @@
 #
 #   make demo ARGS="--seconds 5"        a live ladder from the local venue; no account, no network
 #   make test ARGS="-k book"            the gates (lint, types), then the suite
-#   make bench ARGS="--list"            the benchmarks
+#   make bench ARGS="--list"            the benchmarks; bench-3.12, bench-3.13: with the peers of another Python
 #   make fuzz SECONDS=60 ARGS="--seed 7"
 #
 # PYTHON chooses the interpreter of a new environment (3.11 or later), VENV where it stands.
@@ -91,6 +91,19 @@ $(DONE)/docs: pyproject.toml | $(DONE)/venv
 	  > $(DONE)/docs.txt
 	@$(PIP) install -r $(DONE)/docs.txt >&2
 	@touch $@
+
+# The same comparison on another Python, which newer versions of some peers need: an environment of its own, all peers
+# that can be installed in it, and benches/RESULTS-3.12.md. `make bench-3.12 INTERPRETER=/where/python3.12 ARGS="--cpu 1"`.
+PEERS = $(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["peers"], sep="\n")'
+
+$(DONE)/peers: pyproject.toml | $(DONE)/bench
+	@$(PEERS) | while read -r peer; do $(PIP) install "$$peer" >&2 || echo "cannot be installed: $$peer" >&2; done
+	@touch $@
+
+bench-3.%:
+	@$(MAKE) -s VENV=build/bench-3.$* PYTHON="$(or $(INTERPRETER),python3.$*)" build/bench-3.$*/.done/peers
+	build/bench-3.$*/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, $*) and "this is not Python 3.$*")'
+	build/bench-3.$*/bin/python -m benches --beside RESULTS-3.$*.md $(ARGS)
 
 # Read from the sources as text: nothing has to be compiled.
 docs: $(DONE)/docs

@@ -61,7 +61,7 @@ def plain_loads(payload: bytes | bytearray | memoryview | str) -> Any:
             text = payload
         else:
             text = bytes(payload).decode()
-    except UnicodeError as error:
+    except (UnicodeEncodeError, UnicodeDecodeError) as error:
         raise JSONDecodeError(f"no UTF-8: {error.reason}", "", error.start) from None
     if text.count("[") + text.count("{") > SHALLOW and _depth(text) > SHALLOW:
         value = _walked(text)

@@ -124,6 +124,39 @@ def test_the_build_pins_the_layout_that_the_reader_binds_to() -> None:
     assert re.fullmatch(r"picows==[\d.]+", pins[0])
 
 
+PYTHONS = ("cp311", "cp312", "cp313", "cp314", "cp314t")
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "kinds"),
+    [
+        ("linux", "x86_64", ["manylinux_x86_64", "musllinux_x86_64"]),
+        ("linux", "aarch64", ["manylinux_aarch64", "musllinux_aarch64"]),
+        ("macos", "x86_64", ["macosx_x86_64"]),
+        ("macos", "arm64", ["macosx_arm64"]),
+        ("windows", "AMD64", ["win_amd64"]),
+    ],
+)
+def test_the_wheels_that_a_release_has(platform: str, machine: str, kinds: list[str]) -> None:
+    """cibuildwheel's own reading of its configuration; the workflow has a runner for each of these machines."""
+    pytest.importorskip("cibuildwheel", reason="cibuildwheel reads its configuration itself, and is not installed")
+    command = [sys.executable, "-m", "cibuildwheel", "--print-build-identifiers", "--platform", platform]
+    done = subprocess.run(
+        [*command, "--archs", machine, "."], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {f"{python}-{kind}" for python in PYTHONS for kind in kinds}
+
+
+def test_the_workflow_builds_by_the_release_that_was_checked() -> None:
+    text = (ROOT / ".github" / "workflows" / "wheels.yml").read_text(encoding="utf-8")
+    assert len(set(re.findall(r"cibuildwheel==[\d.]+", text))) == 1
+    assert text.count("cibuildwheel==") == 2
+    assert {"linux-x86_64", "linux-aarch64", "macos-arm64", "macos-x86_64", "windows-amd64"} <= set(
+        re.findall(r"name: ([\w-]+), runner", text)
+    )
+
+
 @pytest.mark.slow
 def test_the_sdist_is_whole(tmp_path: Path) -> None:
     """Everything that a build and its tests need is in it, and nothing that was built."""
