@@ -13,19 +13,42 @@ __version__ = "0.1.0"
 from csbook import errors
 from csbook._core import Book, Router, Top, build_info
 from csbook.errors import BadMessage, CsbookError, PrecisionError
-from csbook.types import Alert, Outcome, Side, State, Ticker, Trade
+from csbook.types import (
+    Alert,
+    Balance,
+    Candle,
+    Fill,
+    Instrument,
+    Order,
+    OrderStatus,
+    Outcome,
+    Position,
+    Side,
+    State,
+    Ticker,
+    Trade,
+)
 
 if TYPE_CHECKING:
+    from csbook.credentials import Credentials
     from csbook.feed import Feed, connect
     from csbook.loop import run, spin
 
 __all__ = [
     "Alert",
     "BadMessage",
+    "Balance",
     "Book",
+    "Candle",
+    "Credentials",
     "CsbookError",
     "Feed",
+    "Fill",
+    "Instrument",
+    "Order",
+    "OrderStatus",
     "Outcome",
+    "Position",
     "PrecisionError",
     "Router",
     "Side",
@@ -41,7 +64,13 @@ __all__ = [
     "spin",
 ]
 
-_LATER = {"Feed": "csbook.feed", "connect": "csbook.feed", "run": "csbook.loop", "spin": "csbook.loop"}
+_LATER = {
+    "Credentials": "csbook.credentials",
+    "Feed": "csbook.feed",
+    "connect": "csbook.feed",
+    "run": "csbook.loop",
+    "spin": "csbook.loop",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from csbook.guard.budget import ConnectionBudget, RateBudget
+from csbook.guard.budget import ConnectionBudget, RateBudget, ReservedBudget
 
 
 def test_a_burst_is_free_and_then_it_waits() -> None:
@@ -62,3 +62,32 @@ def test_new_connections_in_a_window() -> None:
         budget.dialled(at)
     assert budget.wait(4.0) == pytest.approx(6.0)
     assert budget.wait(10.0) == 0.0
+
+
+def test_several_events_at_once() -> None:
+    budget = RateBudget(5, 10.0)
+    budget.spend(0.0, 3)
+    budget.spend(4.0)
+    assert budget.wait(5.0) == budget.wait(5.0, 1) == 0.0
+    assert budget.wait(5.0, 2) == 5.0  # the three of time 0 have to leave
+    assert budget.wait(5.0, 5) == 9.0
+    assert budget.wait(5.0, 6) == float("inf")
+
+
+def test_a_part_is_kept_for_what_is_urgent() -> None:
+    budget = ReservedBudget(5, 10.0, reserve=2)
+    for now in (0.0, 1.0, 2.0):
+        assert budget.wait(now) == 0.0
+        budget.spend(now)
+    assert budget.wait(3.0) == 7.0 and budget.wait(3.0, urgent=True) == 0.0
+    budget.spend(3.0, urgent=True)
+    budget.spend(3.0, urgent=True)
+    assert budget.wait(4.0, urgent=True) == 6.0
+    assert budget.wait(10.0) == 0.0  # the first usual one left; what was urgent took nothing of that share
+
+
+def test_what_is_urgent_may_use_all_of_it_and_the_others_wait_then() -> None:
+    budget = ReservedBudget(3, 10.0, reserve=1)
+    for _ in range(3):
+        budget.spend(0.0, urgent=True)
+    assert budget.wait(1.0) == budget.wait(1.0, urgent=True) == 9.0
