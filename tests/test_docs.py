@@ -151,7 +151,7 @@ def test_verbs_and_commands_exist(page: Path) -> None:
     for verb in re.findall(r"(?:`|\$ )make ([a-z]+)", text):
         assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
     for command in re.findall(r"(?:`|\$ )csbook ([a-z]+)", text):
-        assert command in {"demo", "watch", "sim"}, command
+        assert command in {"demo", "watch", "sim", "halt", "rearm"}, command
 
 
 def test_each_page_has_its_place_in_the_menu() -> None:

@@ -36,6 +36,22 @@ def test_what_was_spent_beyond_the_limit_counts() -> None:
     assert budget.wait(0.3) == pytest.approx(0.8)
 
 
+def test_keeping_leaves_the_limit_whole() -> None:
+    """Who waits until five more fit, and spends one, leaves four to others at any time."""
+    dice = random.Random(5)
+    budget, now = RateBudget(10, 60.0), 0.0
+    for _ in range(300):
+        now += dice.expovariate(0.2) + budget.wait(now, 5)
+        budget.spend(now)
+        free = 0
+        trial = RateBudget(10, 60.0)
+        trial._spent.extend(budget._spent)
+        while trial.wait(now) == 0.0:
+            trial.spend(now)
+            free += 1
+        assert free >= 4
+
+
 @pytest.mark.parametrize(("limit", "window"), [(0, 1.0), (-1, 1.0), (1, 0.0)])
 def test_no_such_budget(limit: int, window: float) -> None:
     with pytest.raises(ValueError, match="no such budget"):
