@@ -1,4 +1,7 @@
-"""The extensions of csbook, and nothing else: all metadata is in pyproject.toml.
+"""The extensions of csbook, and what it needs at run time: all other metadata is in pyproject.toml.
+
+orjson cannot be installed on free-threaded Python, and no marker of a requirement can say so: a build for it leaves
+orjson out, and csbook.json does without.
 
 One switch, the environment variable ``CSBOOK_BUILD``:
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 import numpy
@@ -45,6 +49,11 @@ if BUILD == "sanitize":
     LINK = ["-fsanitize=address,undefined"]
 
 
+REQUIRES = ["numpy>=1.26,<3", "orjson>=3.10,<4", "picows>=2.0,<3", "sortedcontainers>=2.4,<3"]
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    REQUIRES = [requirement for requirement in REQUIRES if not requirement.startswith("orjson")]
+
+
 def extension(name: str, *, include_dirs: list[str]) -> Extension:
     path = name.replace(".", "/")
     return Extension(
@@ -59,6 +68,7 @@ def extension(name: str, *, include_dirs: list[str]) -> Extension:
 
 
 setup(
+    install_requires=REQUIRES,
     ext_modules=cythonize(
         [
             extension("csbook._core", include_dirs=[numpy.get_include(), "csbook/core"]),
@@ -66,7 +76,7 @@ setup(
             extension("csbook.net._reader", include_dirs=["csbook/core"]),
             extension("csbook.net._buffer_reader", include_dirs=["csbook/core"]),
         ],
-        compiler_directives={"language_level": "3", "linetrace": BUILD == "debug"},
+        compiler_directives={"language_level": "3", "linetrace": BUILD == "debug", "freethreading_compatible": True},
         force=BUILD != "release",
-    )
+    ),
 )
