@@ -48,7 +48,7 @@ def load_exact(payload: bytes) -> Any:
 
 def _kind(message: Mapping[str, Any]) -> str:
     symbol = message.get("s")
-    return f"{message.get('e')} of {symbol}" if isinstance(symbol, str) else f"{message.get('e')}"
+    return f"{message.get('e')!s:.20} of {symbol:.31}" if isinstance(symbol, str) else f"{message.get('e')!s:.20}"
 
 
 def _bad(message: Mapping[str, Any], key: str, expected: str) -> BadMessage:
