@@ -13,7 +13,20 @@ __version__ = "0.1.0"
 from csbook import errors
 from csbook._core import Book, Router, Top, build_info
 from csbook.errors import BadMessage, CsbookError, PrecisionError
-from csbook.types import Alert, Outcome, Side, State, Ticker, Trade
+from csbook.types import (
+    Alert,
+    Balance,
+    Fill,
+    Instrument,
+    Order,
+    OrderStatus,
+    Outcome,
+    Position,
+    Side,
+    State,
+    Ticker,
+    Trade,
+)
 
 if TYPE_CHECKING:
     from csbook.feed import Feed, connect
@@ -22,10 +35,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Alert",
     "BadMessage",
+    "Balance",
     "Book",
     "CsbookError",
     "Feed",
+    "Fill",
+    "Instrument",
+    "Order",
+    "OrderStatus",
     "Outcome",
+    "Position",
     "PrecisionError",
     "Router",
     "Side",

@@ -170,6 +170,9 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef readonly dict books            # SYMBOL -> Book
     cdef readonly object depth          # int or None
     cdef readonly object refusal        # the BadMessage that the last refused payload would be, or None
+    cdef public int source              # which connection the next payload comes over, 0 to 31
+    cdef public int64_t race_ns         # how long a slower connection may take to bring what a faster one seems to have lost
+    cdef uint32_t live                  # the connections that bring the same streams, as bits
     cdef public int64_t max_lag_ns      # receive time minus event time above which a book is STALE; 0: no limit
     cdef const Table* table
     cdef Message* message               # scratch, used again for every payload
@@ -188,7 +191,11 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef uint64_t quotes
     cdef int judge(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int demand(self, int32_t channel) except -1
-    cdef int judge_stream(self, Py_ssize_t entry, int64_t receive_time_ns) except -1
+    cdef int judge_stream(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
+    cdef bint may_come(self, Py_ssize_t entry) noexcept
+    cdef int catch_up(self, Py_ssize_t entry) except -1
+    cdef int replay(self, Py_ssize_t entry, tuple kept) except -1
+    cdef int gap(self, Py_ssize_t entry, str why) except -1
     cdef int judge_replace(self, Py_ssize_t entry, int64_t receive_time_ns) except -1
     cdef int judge_change(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int judge_snapshot(self, Py_ssize_t entry, int64_t receive_time_ns) except -1

@@ -168,6 +168,8 @@ class Judge:
     depth: int | None
     refusal: BadMessage | None
     max_lag_ns: int
+    source: int
+    race_ns: int
     buffer_limit: int
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
@@ -187,6 +189,10 @@ class Router(Judge):
         """The slow path alone: orjson and parsed lists. Counted in ``declined``; ends in the same book as feed."""
     def disconnected(self, symbols: Iterable[str] | None = None, reason: str = "connection lost") -> None:
         """The connection is gone: books with levels go to STALE, or GAP on a sequenced venue; the floor is cleared."""
+    def join(self, source: int) -> None:
+        """One more connection (0 to 31) brings the same streams; set ``source`` before each of its payloads."""
+    def leave(self, source: int, reason: str = "connection lost") -> None:
+        """That connection is gone; the books notice when it was the last."""
     def mark_stale(self, symbol: str, reason: str) -> bool:
         """LIVE or CROSSED to STALE (nothing else moves); True if it moved."""
     def take_changed(self) -> list[Book]:

@@ -6,7 +6,20 @@ import enum
 from dataclasses import dataclass
 from decimal import Decimal
 
-__all__ = ["Alert", "Outcome", "Side", "State", "Ticker", "Trade"]
+__all__ = [
+    "Alert",
+    "Balance",
+    "Fill",
+    "Instrument",
+    "Order",
+    "OrderStatus",
+    "Outcome",
+    "Position",
+    "Side",
+    "State",
+    "Ticker",
+    "Trade",
+]
 
 
 class _Name(enum.IntEnum):
@@ -43,6 +56,19 @@ class Outcome(_Name):
     GAP = 3
     COLD = 4
     REFUSED = 5
+
+
+class OrderStatus(_Name):
+    """Where an order stands. UNKNOWN: it was sent, and nobody said what became of it; it may be working."""
+
+    PENDING = 0
+    NEW = 1
+    PARTIALLY_FILLED = 2
+    FILLED = 3
+    CANCELED = 4
+    REJECTED = 5
+    EXPIRED = 6
+    UNKNOWN = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +112,122 @@ class Alert:
 
     kind: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """The rules of one symbol. Prices are quote currency; sizes are base quantity; None: the venue does not say."""
+
+    symbol: str
+    tick: Decimal  # a price is a multiple of it
+    lot: Decimal  # a size is a multiple of it
+    min_size: Decimal | None = None
+    max_size: Decimal | None = None
+    min_notional: Decimal | None = None
+    multiplier: Decimal = Decimal(1)  # base quantity of one contract, where the venue counts contracts
+    status: str = ""  # the venue's word
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as it was known at a moment. Sizes are base quantity; times are ns since the epoch, 0 if unknown.
+
+    ``order_id`` is the venue's, "" until it is known; ``client_order_id`` is "" where the venue told none. ``own``:
+    placed through this account object; others were placed by hand or by another process.
+    """
+
+    symbol: str
+    side: Side
+    type: str  # "LIMIT", "MARKET" or the venue's word
+    size: Decimal
+    price: Decimal | None  # None: no limit price
+    status: OrderStatus
+    client_order_id: str
+    order_id: str = ""
+    time_in_force: str = "GTC"
+    filled: Decimal = Decimal(0)  # cumulative
+    average_price: Decimal | None = None
+    reduce_only: bool = False
+    post_only: bool = False
+    position_side: str = "BOTH"  # "BOTH", or "LONG" and "SHORT" in hedge mode
+    own: bool = False
+    canceling: bool = False  # a cancel was sent or confirmed as requested; it may still fill
+    reason: str = ""  # why it was rejected, or is unknown
+    created_time_ns: int = 0
+    event_time_ns: int = 0  # the venue's, of the newest news
+    receive_time_ns: int = 0
+
+    @property
+    def remaining(self) -> Decimal:
+        """What may still fill: 0 in a terminal status."""
+        return Decimal(0) if self.is_terminal else max(self.size - self.filled, Decimal(0))
+
+    @property
+    def is_terminal(self) -> bool:
+        """FILLED, CANCELED, REJECTED or EXPIRED: nothing can happen to it any more."""
+        return self.status in _TERMINAL
+
+    @property
+    def is_resting(self) -> bool:
+        """NEW or PARTIALLY_FILLED: known to work at the venue."""
+        return self.status in _RESTING
+
+
+_TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
+_RESTING = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution of an order. Price is quote currency, size base quantity; None: the venue did not say."""
+
+    symbol: str
+    side: Side
+    price: Decimal
+    size: Decimal
+    trade_id: str
+    order_id: str
+    client_order_id: str
+    commission: Decimal | None = None  # a cost above 0, a rebate below
+    commission_asset: str = ""
+    realised_pnl: Decimal | None = None  # of this fill, before commission
+    is_maker: bool | None = None
+    position_side: str = "BOTH"
+    trade_time_ns: int = 0
+    event_time_ns: int = 0
+    receive_time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What is held of one symbol. ``size`` is signed: above 0 long. Base quantity, quote currency, ns.
+
+    In hedge mode the position of a symbol is the sum of its two ``legs``; in one-way mode ``legs`` is empty.
+    """
+
+    symbol: str
+    size: Decimal
+    entry_price: Decimal | None  # None: flat, or two legs at once
+    realised_pnl: Decimal = Decimal(0)  # since the account was opened here, before commission
+    commission: Decimal = Decimal(0)  # paid since then, in the quote asset
+    position_side: str = "BOTH"
+    leverage: Decimal | None = None
+    margin_type: str = ""
+    event_time_ns: int = 0
+    legs: tuple[Position, ...] = ()
+
+    def unrealised_pnl(self, price: Decimal) -> Decimal:
+        """At that price; 0 when flat."""
+        if self.legs:
+            return sum((leg.unrealised_pnl(price) for leg in self.legs), Decimal(0))
+        return Decimal(0) if self.entry_price is None else (price - self.entry_price) * self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is held of one asset. ``available`` is None where the venue does not say."""
+
+    asset: str
+    wallet: Decimal
+    available: Decimal | None = None
+    event_time_ns: int = 0

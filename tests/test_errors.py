@@ -16,7 +16,7 @@ def test_every_public_error_is_in_the_tree_and_in_its_drawing() -> None:
 
 
 def test_bad_input_is_a_value_error_too() -> None:
-    for kind in (errors.BadMessage, errors.PrecisionError, errors.UsageError):
+    for kind in (errors.BadMessage, errors.PrecisionError, errors.UsageError, errors.OrderRefused):
         assert issubclass(kind, ValueError)
     assert issubclass(errors.AbiError, ImportError)
 
@@ -29,6 +29,13 @@ def test_errors_carry_fields() -> None:
     refused = errors.SubscribeError("no such stream", stream="btcusdt@depth7", code=2)
     assert (refused.stream, refused.code) == ("btcusdt@depth7", 2)
     assert errors.ConnectError("refused", url="ws://127.0.0.1:1").url == "ws://127.0.0.1:1"
+    off_grid = errors.OrderRefused("price 1.23", field="price", nearest=("1.2", "1.3"))
+    assert (off_grid.field, off_grid.nearest) == ("price", ("1.2", "1.3"))
+    assert errors.HaltedError("halted: by hand", reason="by hand").reason == "by hand"
+    rejected = errors.OrderRejected("no margin", order="the order", code="-2019")
+    assert (rejected.order, rejected.code) == ("the order", "-2019")
+    failed = errors.RequestError("no answer", status=503, unknown=True)
+    assert (failed.status, failed.code, failed.unknown) == (503, "", True)
 
 
 def test_the_module_resolves_after_import_csbook() -> None:

@@ -44,4 +44,4 @@ def test_the_exceptions_exist() -> None:
 def test_package_inits_are_thin() -> None:
     """An ``__init__`` re-exports; what does more than that belongs in a module with a test."""
     for path in SOURCES.rglob("__init__.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 70, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 100, path

@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 
 from csbook import Outcome, Side, State, Ticker, Trade
+from csbook.types import Balance, Fill, Instrument, Order, OrderStatus, Position
 
 
-@pytest.mark.parametrize("kind", [Side, State, Outcome])
-def test_enums_print_their_name(kind: type[Side] | type[State] | type[Outcome]) -> None:
+@pytest.mark.parametrize("kind", [Side, State, Outcome, OrderStatus])
+def test_enums_print_their_name(kind: type[Side] | type[State] | type[Outcome] | type[OrderStatus]) -> None:
     for member in kind:
         assert str(member) == f"{member}" == member.name
         assert kind(int(member)) is member
@@ -25,5 +26,29 @@ def test_records_never_change_after_birth() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         trade.price = Decimal("9")  # type: ignore[misc]
     assert trade == dataclasses.replace(trade)
-    for record in (Trade, Ticker):
+    for record in (Trade, Ticker, Instrument, Order, Fill, Position, Balance):
         assert "__dict__" not in dir(record) and hasattr(record, "__slots__")
+
+
+def order(status: OrderStatus, filled: str = "0") -> Order:
+    return Order("BTCUSDT", Side.BUY, "LIMIT", Decimal("2"), Decimal("100"), status, "c1", filled=Decimal(filled))
+
+
+def test_what_an_order_may_still_fill() -> None:
+    assert order(OrderStatus.PARTIALLY_FILLED, "0.5").remaining == Decimal("1.5")
+    assert order(OrderStatus.UNKNOWN).remaining == 2
+    assert order(OrderStatus.CANCELED, "0.5").remaining == 0
+    assert order(OrderStatus.NEW, "3").remaining == 0
+    resting = [status.name for status in OrderStatus if order(status).is_resting]
+    terminal = [status.name for status in OrderStatus if order(status).is_terminal]
+    assert resting == ["NEW", "PARTIALLY_FILLED"]
+    assert terminal == ["FILLED", "CANCELED", "REJECTED", "EXPIRED"]
+
+
+def test_unrealised_profit_is_exact_and_signed() -> None:
+    short = Position("BTCUSDT", Decimal("-0.3"), Decimal("100.1"), position_side="SHORT")
+    long = Position("BTCUSDT", Decimal("0.1"), Decimal("90"), position_side="LONG")
+    both = Position("BTCUSDT", Decimal("-0.2"), None, legs=(long, short))
+    assert short.unrealised_pnl(Decimal("100")) == Decimal("0.03")
+    assert both.unrealised_pnl(Decimal("100")) == Decimal("1.03")
+    assert Position("BTCUSDT", Decimal(0), None).unrealised_pnl(Decimal("1")) == 0

@@ -23,6 +23,8 @@ cdef struct Entry:                      # one book of a router
     int64_t ignored_since_ns
     int64_t buffered_last               # last update id in the buffer
     int64_t buffered_bytes
+    uint32_t ahead                      # the connections whose last change lies beyond a hole behind `floor`
+    int64_t ahead_since_ns              # when the first of them said so
     PyObject* book                      # borrowed from Router.order
 
 cdef struct Spelling:                   # a text that was read before, and what it meant

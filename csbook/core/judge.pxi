@@ -109,7 +109,7 @@ cdef class Judge:
             e.bound = True
             e.channel = channel
         if self.table.rule == RULE_STREAM and channel != 1:
-            return self.judge_stream(entry, receive_time_ns)
+            return self.judge_stream(entry, data, size, receive_time_ns)
         if channel == CHANNEL_DIFF:
             return self.judge_change(entry, data, size, receive_time_ns)
         return self.judge_replace(entry, receive_time_ns)
@@ -140,22 +140,34 @@ cdef class Judge:
                 message_fault(m, R_PREVIOUS, BAD_MISSING, NULL)
         return 0
 
-    cdef int judge_stream(self, Py_ssize_t entry, int64_t receive_time_ns) except -1:
+    cdef int judge_stream(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         """Snapshots in the stream: each replaces the book and anchors; a change before one says nothing."""
         cdef Entry* e = &self.directory.entries[entry]
         cdef Message* m = self.message
         cdef int verdict
+        cdef int state = (<Book>e.book).header.state
         if m.kind == KIND_SNAPSHOT:
+            # beside another connection that goes on, a snapshot may be older than the book; 1: the service restarted
+            if self.live & (self.live - 1) and e.phase == PHASE_CHAINED and state != STATE_EMPTY and 1 < m.last <= e.floor:
+                return self.older(entry)
             e.phase = PHASE_CHAINED
-            return self.apply(entry, True, STATE_LIVE, receive_time_ns)
-        if e.phase != PHASE_CHAINED or (<Book>e.book).header.state == STATE_EMPTY:
+            verdict = self.apply(entry, True, STATE_LIVE, receive_time_ns)
+            if unlikely(e.ahead != 0):
+                self.catch_up(entry)
+            return verdict
+        if e.phase != PHASE_CHAINED or state == STATE_EMPTY:
             return OUT_IGNORED
         verdict = verdict_chain(e.floor, m.first, m.last, 0, False)
         if verdict == V_APPLY:
-            return self.apply(entry, False, STATE_LIVE, receive_time_ns)
+            verdict = self.apply(entry, False, STATE_LIVE, receive_time_ns)
+            if unlikely(e.ahead != 0):
+                self.catch_up(entry)
+            return verdict
         if verdict == V_OLD:
             return self.older(entry)
-        self.lose(entry, STATE_GAP, f"gap: update id {e.floor}, then {m.last}")
+        if self.may_come(entry):
+            return self.wait(entry, data, size, receive_time_ns)
+        self.gap(entry, f"gap: update id {e.floor}, then {m.last}")
         return OUT_GAP
 
     cdef int judge_replace(self, Py_ssize_t entry, int64_t receive_time_ns) except -1:
@@ -178,11 +190,16 @@ cdef class Judge:
         if e.phase == PHASE_CHAINED:
             verdict = verdict_chain(e.floor, m.first, m.last, m.previous, has_previous)
             if verdict == V_APPLY:
-                return self.apply(entry, False, STATE_LIVE, receive_time_ns)
+                verdict = self.apply(entry, False, STATE_LIVE, receive_time_ns)
+                if unlikely(e.ahead != 0):
+                    self.catch_up(entry)
+                return verdict
             if verdict == V_OLD:
                 return self.older(entry)
-            self.lose(
-                entry, STATE_GAP,
+            if self.may_come(entry):
+                return self.wait(entry, data, size, receive_time_ns)
+            self.gap(
+                entry,
                 f"gap: last update id {e.floor}, then a change that follows {m.previous if has_previous else m.first - 1}",
             )
             self.wait(entry, data, size, receive_time_ns)
@@ -230,14 +247,63 @@ cdef class Judge:
         if start == len(waiting):
             return OUT_BUFFERED
         for kept in waiting[start:]:
-            if self.read(self.table, <bytes>kept[0], len(<bytes>kept[0])) != OK:
-                raise AssertionError("a buffered change can no longer be read")
-            m.entry = entry
-            message_levels(m, e, self.document, <bytes>kept[0])
-            if m.change_at != NULL:
-                message_change(m, e, m.change_at, m.change_size)
-            self.apply(entry, False, STATE_LIVE, kept[1])
+            self.replay(entry, <tuple>kept)
         return OUT_APPLIED
+
+    # -- the same streams over several connections: the first arrival wins, and what one lost another may bring
+
+    cdef bint may_come(self, Py_ssize_t entry) noexcept:
+        """A change lies beyond a hole: whether a connection is left that may still bring what is missing, in time."""
+        cdef Entry* e = &self.directory.entries[entry]
+        cdef int64_t now_ns
+        if self.live & (self.live - 1) == 0:
+            return False
+        now_ns = csb_monotonic_ns()
+        if e.ahead == 0:
+            e.ahead_since_ns = now_ns
+        e.ahead |= <uint32_t>1 << (self.source & 31)
+        return self.live & ~e.ahead != 0 and now_ns - e.ahead_since_ns < self.race_ns
+
+    cdef int catch_up(self, Py_ssize_t entry) except -1:
+        """The hole may be filled: what waited behind it is applied as far as it joins."""
+        cdef Entry* e = &self.directory.entries[entry]
+        cdef list waiting = <list>self.buffers[entry]
+        cdef Py_ssize_t i
+        cdef int verdict
+        self.buffers[entry] = []
+        for i in range(len(waiting)):
+            kept = <tuple>waiting[i]
+            verdict = verdict_chain(e.floor, kept[2], kept[3], kept[4], kept[5])
+            if verdict == V_LOST:
+                self.buffers[entry] = waiting[i:]
+                e.ahead &= ~(<uint32_t>1 << (self.source & 31))
+                e.ahead_since_ns = csb_monotonic_ns()
+                return 0
+            if verdict == V_APPLY:
+                self.replay(entry, kept)
+        e.ahead = 0
+        return 0
+
+    cdef int replay(self, Py_ssize_t entry, tuple kept) except -1:
+        """Apply a change that was kept."""
+        cdef Entry* e = &self.directory.entries[entry]
+        cdef Message* m = self.message
+        if self.read(self.table, <bytes>kept[0], len(<bytes>kept[0])) != OK:
+            raise AssertionError("a buffered change can no longer be read")
+        m.entry = entry
+        message_levels(m, e, self.document, <bytes>kept[0])
+        if m.change_at != NULL:
+            message_change(m, e, m.change_at, m.change_size)
+        return self.apply(entry, False, STATE_LIVE, kept[1])
+
+    cdef int gap(self, Py_ssize_t entry, str why) except -1:
+        """The hole will not be filled: the book is in GAP, and what waited behind the hole waits for a snapshot."""
+        cdef list waiting = <list>self.buffers[entry]
+        self.buffers[entry] = []
+        self.lose(entry, STATE_GAP, why)
+        if self.table.rule != RULE_STREAM:
+            self.buffers[entry] = waiting
+        return 0
 
     # -- what happens to a book
 
@@ -344,6 +410,7 @@ cdef class Judge:
         e.phase = PHASE_WAITING
         e.has_floor = False
         e.tainted = False
+        e.ahead = 0
         (<list>self.buffers[entry]).clear()
         if (<Book>e.book).header.state != STATE_EMPTY:
             self.set_state(entry, state, why)

@@ -34,6 +34,8 @@ cdef class Router(Judge):
         _integer(buffer_limit, "buffer_limit", 1, 1_000_000, &number)
         self.buffer_limit = number
         self.depth = depth
+        self.live = 1
+        self.race_ns = RACE_NS
         self.books = {book.symbol: book for book in self.order}
         self.buffers = [[] for _ in self.order]
         self.moves = []
@@ -179,6 +181,32 @@ cdef class Router(Judge):
             book = <Book>self.directory.entries[i].book
             book_forget_quote((<Book>book).header)
             self.lose(i, STATE_GAP if entry_sequenced(&self.directory.entries[i], self.table) else STATE_STALE, reason)
+
+    def join(self, source):
+        """One more connection, 0 to 31, brings the streams of this router; set `source` to it before each of its payloads.
+
+        With more than one, the first arrival of an update wins and repeats are IGNORED. A change beyond a hole is BUFFERED
+        while another connection may still bring what is missing: it is a GAP once every connection is past the hole, or after
+        `race_ns` (250 ms). At first connection 0 is the only one. Raises UsageError for another number.
+        """
+        cdef int64_t number = 0
+        _integer(source, "source", 0, 31, &number)
+        self.live |= <uint32_t>1 << number
+
+    def leave(self, source, reason="connection lost"):
+        """That connection is gone. No book notices while another one is left; after the last, as `disconnected`."""
+        cdef int64_t number = 0
+        cdef Py_ssize_t i
+        cdef Entry* e
+        _integer(source, "source", 0, 31, &number)
+        self.live &= ~(<uint32_t>1 << number)
+        if self.live == 0:
+            self.disconnected(None, reason)
+            return
+        for i in range(self.directory.count):
+            e = &self.directory.entries[i]
+            if e.ahead != 0 and self.live & ~e.ahead == 0:
+                self.gap(i, f"gap: last update id {e.floor}, and {reason}")
 
     def mark_stale(self, symbol, reason):
         """Silence was judged too long: LIVE and CROSSED become STALE, other states stay. True if it moved.

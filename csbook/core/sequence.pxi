@@ -18,6 +18,7 @@ cdef enum:
     OLDER_ONLY_NS = 1000000000          # only older ids for so long: STALE
     CROSSED_NS = 1000000000             # crossed for so long, or so many messages, on a diff venue: ghost levels
     CROSSED_MESSAGES = 20
+    RACE_NS = 250000000                 # a slower connection has so long to bring what a faster one seems to have lost
     BUFFER_BYTES = 67108864             # of changes waiting for a snapshot, per symbol
 
 

@@ -1,0 +1,98 @@
+"""The news of an account in one shape, whatever venue and channel they came by.
+
+A report says what one message said, and no more: what the message left out is None. Three sources make them: an event
+of the private stream, the answer to a request, and a row of a list that was asked for. Numbers are exact. Venues make
+reports, the account reads them; how a report changes what is known of an order is the account's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+from csbook.types import Fill, OrderStatus, Side
+
+__all__ = ["BalanceReport", "KeyExpired", "OrderReport", "PositionReport", "Report", "Snapshot"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """News of one order. Sizes are base quantity, times ns since the epoch, 0 where the message has none.
+
+    At least one of ``client_order_id`` and ``order_id`` is not empty. ``status`` is the venue's word in ours; a venue
+    that ends a partly filled order with a status of its own is CANCELED with ``filled`` above 0.
+    """
+
+    symbol: str
+    status: OrderStatus
+    client_order_id: str = ""
+    order_id: str = ""
+    side: Side | None = None
+    type: str | None = None
+    time_in_force: str | None = None
+    size: Decimal | None = None
+    price: Decimal | None = None  # None too where the order has no limit price
+    filled: Decimal | None = None  # cumulative
+    average_price: Decimal | None = None
+    reduce_only: bool | None = None
+    post_only: bool | None = None
+    position_side: str | None = None
+    canceling: bool = False  # the venue is about to cancel it; it may still fill
+    reason: str = ""
+    fill: Fill | None = None  # the execution that this message tells of
+    created_time_ns: int = 0
+    event_time_ns: int = 0
+    receive_time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PositionReport:
+    """News of one position: its whole size, not a change. ``position_side`` "BOTH", or "LONG" and "SHORT" (hedge)."""
+
+    symbol: str
+    size: Decimal  # signed: above 0 long
+    entry_price: Decimal | None = None
+    position_side: str = "BOTH"
+    leverage: Decimal | None = None
+    margin_type: str = ""
+    reason: str = ""  # the venue's word for what moved it
+    event_time_ns: int = 0
+    receive_time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceReport:
+    """News of one asset: its whole balance, not a change."""
+
+    asset: str
+    wallet: Decimal
+    available: Decimal | None = None
+    reason: str = ""
+    event_time_ns: int = 0
+    receive_time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyExpired:
+    """The venue says that the key of this private stream is no longer good; the stream will stay silent."""
+
+    event_time_ns: int = 0
+
+
+Report: TypeAlias = OrderReport | PositionReport | BalanceReport | KeyExpired
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What REST said of the account, asked for and answered at these times (ns since the epoch, this machine's clock).
+
+    ``orders`` are all that are open, ``positions`` all that are not flat, ``balances`` all there are. A part that was
+    not asked for is None.
+    """
+
+    asked_ns: int
+    answered_ns: int
+    orders: tuple[OrderReport, ...] | None = None
+    positions: tuple[PositionReport, ...] | None = None
+    balances: tuple[BalanceReport, ...] | None = None
