@@ -301,6 +301,7 @@ def script() -> Callable[[bytes], None]:
         venue, books, limit = scene.of(venues()), scene.of(SETS), scene.of((10_000, 3))
         read_by(scene.of(variants()))
         pair = Pair(venue, books, edge, max_lag_ns=scene.of((0, 10**9)), buffer_limit=limit)
+        pair.fast.race_ns = pair.slow.race_ns = 10**15
         rest, now = venue in anchored(), NOW
         first, last = books[0][0], books[-1][0]
         for step in steps[:STEPS]:
@@ -318,10 +319,23 @@ def script() -> Callable[[bytes], None]:
                 pair.both(lambda router: router.books[first].clear("a new day"))
             elif sign == b"+":
                 now += 10**9
+            elif sign == b"=":
+                source(pair, step[1:2])
             else:
                 pair.feed(step, now)
 
     return one
+
+
+def source(pair: Pair, sign: bytes) -> None:
+    """Another connection speaks, by a digit, or the one that spoke joins (&) or leaves (|)."""
+    if sign in (b"0", b"1", b"2"):
+        for router in (pair.fast, pair.slow):
+            router.source = int(sign)
+    elif sign == b"&":
+        pair.both(lambda router: router.join(router.source))
+    elif sign == b"|":
+        pair.both(lambda router: router.leave(router.source))
 
 
 def script_seeds() -> Iterator[bytes]:
@@ -333,7 +347,7 @@ def script_seeds() -> Iterator[bytes]:
             answer = b"" if dialect in ("bybit", "coinswitch") else b"!"
             steps = [market.message(), market.depth_message(), answer + market.snapshot()]
             steps += [market.message() for _ in range(5)]
-            steps.insert(5 + number % 3, (b"-", b"~", b"#", b"_", b"+")[number % 5])
+            steps.insert(5 + number % 3, (b"-", b"~", b"#", b"_", b"+", b"=1\n=&")[number % 6])
             yield b"\n".join((bytes((number,)), *steps))
 
 
@@ -361,64 +375,97 @@ class History:
             self.truth.setdefault(market.id, set()).add(oracle.digest(sequence=False))
 
 
-def history() -> Callable[[bytes], None]:
-    """One byte a step: the next message, one dropped, one from before, one from later, a snapshot from before or later.
+def history(sources: int = 1) -> Callable[[], Callable[[bytes], None]]:
+    """Steps that tell a history, a byte each; with several sources a byte before each says whose step it is.
 
-    However a history is told, no book is LIVE and other than what was true at its sequence; and what a synced book has
-    had already does not move it.
+    The next message, one dropped, one from before, one from later, a snapshot from before or later; or connections
+    come and go, silence, a new day, a message cut off. However a history is told, no book is LIVE and other than what
+    was true at its sequence; and what a synced book has had already does not move it.
     """
-    edge = Edge()
-    all_of_them = [History(venue, dialect) for venue in venues() if venue in SPOKEN for dialect in SPOKEN[venue]]
 
-    def one(data: bytes) -> None:
-        if not data:
-            return
-        told = all_of_them[data[0] % len(all_of_them)]
-        pair = Pair(told.venue, (("BTCUSDT", 8, 8),), edge, buffer_limit=8)
-        book = pair.books[0]
-        rest, last = told.dialect in ("binance", "kucoin"), len(told.messages) - 1
-        cursor = 0
-        for byte in data[1:65]:
-            step, far = byte & 7, byte >> 3
-            state = book.state
-            if step <= 1:
-                pair.feed(told.messages[min(cursor, last)])
-                cursor += 1
-            elif step == 2:
-                cursor += 1 + far % 4
-            elif step == 3:
-                at = min(max(cursor - 1 - far, 0), last)
-                had = state is State.LIVE and told.ids[at] <= book.sequence
-                pair.feed(told.messages[at])
-                if had and book.state is not state:
-                    raise Failure(f"a message that the book has had moved it to {book.state}")
-            elif step == 4:
-                pair.feed(told.messages[min(cursor + far % 8, last)])
-            elif step <= 6:
-                at = min(max(cursor - 1 - far if step == 5 else cursor + far % 8, 0), last)
-                if rest:
-                    pair.feed_snapshot("BTCUSDT", told.snapshots[at])
-                else:
-                    pair.feed(told.snapshots[at])
-            elif far % 4 == 0:
-                pair.both(lambda router: router.disconnected())
-            elif far % 4 == 1:
-                pair.both(lambda router: router.mark_stale("BTCUSDT", "silence"))
-            elif far % 4 == 2:
-                pair.both(lambda router: router.books["BTCUSDT"].clear("a new day"))
+    def make() -> Callable[[bytes], None]:
+        edge = Edge()
+        all_of_them = [History(venue, dialect) for venue in venues() if venue in SPOKEN for dialect in SPOKEN[venue]]
+
+        def one(data: bytes) -> None:
+            if not data:
+                return
+            told = all_of_them[data[0] % len(all_of_them)]
+            pair = Pair(told.venue, (("BTCUSDT", 8, 8),), edge, buffer_limit=8)
+            for router in (pair.fast, pair.slow):
+                router.race_ns = 10**15
+            cursors = [0] * sources
+            steps = data[1:65]
+            if sources == 1:
+                for byte in steps:
+                    tell(told, pair, cursors, 0, byte)
             else:
-                pair.feed(told.messages[min(cursor, last)][:-2])
-            live = book.state in (State.LIVE, State.CROSSED)
-            if live and book.digest(sequence=False) not in told.truth.get(book.sequence, ()):
-                raise Failure(f"the book is {book.state} at {book.sequence}, and that was never so")
+                for who, byte in zip(steps[::2], steps[1::2], strict=False):
+                    tell(told, pair, cursors, who % sources, byte)
 
-    return one
+        return one
+
+    return make
+
+
+def tell(told: History, pair: Pair, cursors: list[int], who: int, byte: int) -> None:
+    """One step of one source."""
+    book, last = pair.books[0], len(told.messages) - 1
+    step, far, cursor, state = byte & 7, byte >> 3, cursors[who], book.state
+    for router in (pair.fast, pair.slow):
+        router.source = who
+    if step <= 1:
+        pair.feed(told.messages[min(cursor, last)])
+        cursors[who] += 1
+    elif step == 2:
+        cursors[who] += 1 + far % 4
+    elif step == 3:
+        at = min(max(cursor - 1 - far, 0), last)
+        had = state is State.LIVE and told.ids[at] <= book.sequence
+        pair.feed(told.messages[at])
+        if had and book.state is not state:
+            raise Failure(f"a message that the book has had moved it to {book.state}")
+    elif step == 4:
+        pair.feed(told.messages[min(cursor + far % 8, last)])
+    elif step <= 6:
+        at = min(max(cursor - 1 - far if step == 5 else cursor + far % 8, 0), last)
+        if told.dialect in ("binance", "kucoin"):
+            pair.feed_snapshot("BTCUSDT", told.snapshots[at])
+        else:
+            pair.feed(told.snapshots[at])
+    elif far % 6 == 0:
+        pair.both(lambda router: router.disconnected())
+    elif far % 6 == 1:
+        pair.both(lambda router: router.mark_stale("BTCUSDT", "silence"))
+    elif far % 6 == 2:
+        pair.both(lambda router: router.books["BTCUSDT"].clear("a new day"))
+    elif far % 6 == 3:
+        pair.feed(told.messages[min(cursor, last)][:-2])
+    elif far % 6 == 4:
+        pair.both(lambda router: router.join(who))
+    else:
+        pair.both(lambda router: router.leave(who))
+    live = book.state in (State.LIVE, State.CROSSED)
+    if live and book.digest(sequence=False) not in told.truth.get(book.sequence, ()):
+        raise Failure(f"the book is {book.state} at {book.sequence}, and that was never so")
 
 
 def history_seeds() -> Iterator[bytes]:
     for venue in range(8):
         for steps in (b"\x00\x05" + b"\x00" * 20, b"\x00\x05\x00\x0a\x00\x0d\x00\x00\x1b\x1c\x07\x00\x05\x00\x00"):
             yield bytes((venue,)) + steps
+
+
+def race_seeds() -> Iterator[bytes]:
+    """Three connections in turn, each of which loses something else; then one goes."""
+    for venue in range(8):
+        opening = b"\x00\x00\x00\x05\x00\x00\x01\x27\x02\x27\x01\x12\x02\x12"
+        for turn in (
+            b"\x00\x00\x01\x00\x02\x00",
+            b"\x00\x02\x01\x00\x02\x00\x00\x00",
+            b"\x01\x02\x00\x00\x02\x02\x01\x00",
+        ):
+            yield bytes((venue,)) + opening + turn * 4 + b"\x01\x2f" + turn
 
 
 def targets() -> list[Target]:
@@ -430,7 +477,11 @@ def targets() -> list[Target]:
         *scans,
         Target("snapshot", snapshot, snapshot_seeds, WORDS, recorded=lambda message: b"\x00" + message),
         Target(
-            "script", script, script_seeds, (*WORDS, b"\n!{", b"\n{", b"\n-\n", b"\n~\n", b"\n#\n", b"\n_\n", b"\n+\n")
+            "script",
+            script,
+            script_seeds,
+            (*WORDS, b"\n!{", b"\n{", b"\n-\n", b"\n~\n", b"\n#\n", b"\n_\n", b"\n+\n", b"\n=1\n=&\n", b"\n=0\n"),
         ),
-        Target("history", history, history_seeds, text=False, longest=65),
+        Target("history", history(), history_seeds, text=False, longest=65),
+        Target("race", history(sources=3), race_seeds, text=False, longest=65),
     ]

@@ -83,7 +83,7 @@ class Seen(Pair):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in TARGETS if name.startswith("scan-") or name in ("script", "history")]
+    "name", [name for name in TARGETS if name.startswith("scan-") or name in ("script", "history", "race")]
 )
 def test_the_seeds_of_a_router_are_applied_to_live_books(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     venue = name.removeprefix("scan-")
