@@ -6,10 +6,13 @@ They came out of this fuzzer and its own samples; no recorded message is among t
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
+ROOM = 40_000  # bytes of a file; what does not fit is left out, the longest first
 
 
 def file_of(name: str) -> Path:
@@ -24,12 +27,14 @@ def load(name: str) -> Iterator[bytes]:
 
 
 def save(name: str, inputs: Iterable[bytes]) -> int:
-    """Write the file of a target anew, shortest input first; its size in bytes."""
-    kept = sorted(set(inputs), key=lambda data: (len(data), data))
+    """Write the file of a target anew, shortest input first, as many as there is ROOM for; its size in bytes."""
+    kept = [
+        json.dumps(data.decode("latin-1")) + "\n" for data in sorted(set(inputs), key=lambda data: (len(data), data))
+    ]
+    sizes = list(accumulate(map(len, kept)))
+    text = "".join(kept[: bisect_right(sizes, ROOM)])
     FOLDER.mkdir(exist_ok=True)
-    return file_of(name).write_text(
-        "".join(json.dumps(data.decode("latin-1")) + "\n" for data in kept), encoding="ascii"
-    )
+    return file_of(name).write_text(text, encoding="ascii")
 
 
 def read_folder(folder: Path) -> list[bytes]:

@@ -39,6 +39,15 @@ def test_what_is_saved_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert list(corpus.load("scan")) == [b"", b"\xff", b'{"a":1}\n', bytes(range(256))]
 
 
+def test_the_longest_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "FOLDER", tmp_path)
+    monkeypatch.setattr(corpus, "ROOM", 20)
+    assert corpus.save("scan", [b"x" * 30, b"12345678", b"1234567"]) == 10
+    assert list(corpus.load("scan")) == [b"1234567"]
+    monkeypatch.setattr(corpus, "ROOM", 21)
+    assert corpus.save("scan", [b"x" * 30, b"12345678", b"1234567"]) == 21
+
+
 def test_folders(tmp_path: Path) -> None:
     corpus.write_folder(tmp_path / "seeds", [b"one", b"", b"three"])
     assert corpus.read_folder(tmp_path / "seeds") == [b"one", b"", b"three"]
