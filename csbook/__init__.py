@@ -16,6 +16,7 @@ from csbook.errors import BadMessage, CsbookError, PrecisionError
 from csbook.types import (
     Alert,
     Balance,
+    Candle,
     Fill,
     Instrument,
     Order,
@@ -29,6 +30,7 @@ from csbook.types import (
 )
 
 if TYPE_CHECKING:
+    from csbook.credentials import Credentials
     from csbook.feed import Feed, connect
     from csbook.loop import run, spin
 
@@ -37,6 +39,8 @@ __all__ = [
     "BadMessage",
     "Balance",
     "Book",
+    "Candle",
+    "Credentials",
     "CsbookError",
     "Feed",
     "Fill",
@@ -60,7 +64,13 @@ __all__ = [
     "spin",
 ]
 
-_LATER = {"Feed": "csbook.feed", "connect": "csbook.feed", "run": "csbook.loop", "spin": "csbook.loop"}
+_LATER = {
+    "Credentials": "csbook.credentials",
+    "Feed": "csbook.feed",
+    "connect": "csbook.feed",
+    "run": "csbook.loop",
+    "spin": "csbook.loop",
+}
 
 
 def __getattr__(name: str) -> Any:

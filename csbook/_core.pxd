@@ -219,4 +219,7 @@ cdef class Router(Judge):
     cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef Py_ssize_t entry_named(self, object symbol) except -1
     cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
+    cdef int feed_framed(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
+    cdef int feed_framed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
+    cdef int feed_list(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int take_snapshot(self, Py_ssize_t entry, bytes kept, int64_t receive_time_ns) except -1

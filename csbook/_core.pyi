@@ -174,6 +174,13 @@ class Judge:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
 class Router(Judge):
+    """Feeds payloads of one venue to their books.
+
+    Venues: ``binance``, ``bybit``, ``coinswitch``, ``coinswitch-hft``, ``coinswitch-sio``, ``kucoin``. The two that CoinSwitch
+    documents have one depth channel a symbol (``depth`` must be None): ``coinswitch-sio`` takes the payload of an event or the
+    Socket.IO packet around it, ``coinswitch-hft`` one book or an array of them.
+    """
+
     def __new__(
         cls,
         venue: str,
@@ -183,8 +190,11 @@ class Router(Judge):
         max_lag_ns: int = 0,
         buffer_limit: int = 10_000,
     ) -> Self: ...
-    def feed(self, payload: Buffer, receive_time_ns: int = 0) -> Outcome: ...
-    def feed_snapshot(self, symbol: str, payload: Buffer, receive_time_ns: int = 0) -> Outcome: ...
+    def feed(self, payload: Buffer, receive_time_ns: int = 0) -> Outcome:
+        """One payload. Of an array of books each is judged and counted by itself; then the outcome is APPLIED if any was
+        applied, else REFUSED if any was refused, else IGNORED if any was, else COLD."""
+    def feed_snapshot(self, symbol: str, payload: Buffer, receive_time_ns: int = 0) -> Outcome:
+        """A REST snapshot answer. On ``coinswitch-sio`` it is a book as any push, unless the book is LIVE: then IGNORED."""
     def feed_parsed(self, payload: Buffer, receive_time_ns: int = 0) -> Outcome:
         """The slow path alone: orjson and parsed lists. Counted in ``declined``; ends in the same book as feed."""
     def disconnected(self, symbols: Iterable[str] | None = None, reason: str = "connection lost") -> None:

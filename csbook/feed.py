@@ -10,30 +10,35 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from csbook._core import Book, Router
+from csbook.clock import LiveClock
 from csbook.errors import UsageError
 from csbook.net.dial import Route
-from csbook.net.origin import http_origin, websocket_origin
+from csbook.net.fetch import Fetcher
+from csbook.net.locate import Locate, bullet
+from csbook.net.origin import Origin, http_origin, websocket_origin
 from csbook.net.reader import choose
+from csbook.net.resync import Mender, resync_queue
 from csbook.net.setting import Policy, Setting
-from csbook.net.supervisor import Supervisor
+from csbook.net.supervisor import Supervisor, Wanted
 from csbook.net.taps import Books, Records, Taps
-from csbook.types import Ticker, Trade
+from csbook.types import Candle, Instrument, Ticker, Trade
 from csbook.venues import Dialect
 from csbook.venues import dialect as dialect_of
+from csbook.venues.instruments import scales_of
 
 __all__ = ["Feed", "connect"]
 
-CHANNELS = ("book", "trades", "tickers", "all_tickers")
 COUNTERS = (
-    "messages", "bytes", "updates", "gaps", "resyncs", "reconnects", "declined", "refused", "dropped", "ignored",
-    "cold", "records", "unknown", "callback_errors", "pings", "connections", "streams",
+    "messages", "bytes", "updates", "gaps", "resyncs", "resync_retries", "reconnects", "declined", "refused",
+    "dropped", "ignored", "cold", "records", "unknown", "callback_errors", "pings", "connections", "streams",
     "latency_p50_ns", "latency_p99_ns",
 )  # fmt: skip
 
-_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,30}", re.ASCII)
+_OF_BOOKS = ("book", "touch")
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/-]{0,30}", re.ASCII)
 _PROXY = re.compile(r"(?:https?|socks[45]h?)://[!-~]+", re.ASCII)
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., object])
@@ -43,7 +48,7 @@ def connect(
     venue: str,
     symbols: Iterable[str] | str,
     *,
-    depth: int = 20,
+    depth: int | None = None,
     channels: Iterable[str] = ("book",),
     url: str | None = None,
     rest_url: str | None = None,
@@ -57,10 +62,14 @@ def connect(
 ) -> Feed:
     """A feed of ``venue``, to be entered with ``async with``.
 
-    ``depth`` is the number of levels, one that the venue offers. ``channels``: "book", "trades", "tickers" for each
-    symbol, "all_tickers" for the whole venue. ``url`` and ``rest_url`` replace scheme, host, port and a leading path.
-    ``scales`` maps a symbol to its (price decimals, size decimals), 8 and 8 otherwise. ``stale_after`` and ``max_lag``
-    are in seconds: the longest silence, and the largest receive time minus event time, that a LIVE book may have.
+    ``depth`` is the number of levels, one that the venue offers; 0 is every level, kept by changes; None is what the
+    venue does best (20 at coinswitch). ``channels``: "book", "touch" (the venue's own best bid and ask, for
+    ``Book.fused_top``), "trades", "tickers", "candles" for each symbol, "all_tickers" for the whole venue, as far as
+    the venue has them. ``url`` and ``rest_url`` replace scheme, host, port and a leading path. ``scales`` maps a symbol
+    to its (price decimals, size decimals); otherwise they follow from the venue's tick and lot, or are 8 and 8 where
+    it does not tell them. ``connections`` is the number of sockets that bring each book, the first arrival counts.
+    ``stale_after`` and ``max_lag`` are in seconds: the longest silence, and the largest receive time minus event time,
+    that a LIVE book may have.
     ``proxy`` is an http, https, socks4 or socks5 URL, ``source_address`` a local address or (address, port),
     ``busy_poll_us`` the microseconds that the kernel polls the device for a read (Linux).
 
@@ -96,7 +105,7 @@ class Feed:
         venue: str,
         symbols: Iterable[str] | str,
         *,
-        depth: int = 20,
+        depth: int | None = None,
         channels: Iterable[str] = ("book",),
         url: str | None = None,
         rest_url: str | None = None,
@@ -109,29 +118,33 @@ class Feed:
         busy_poll_us: int | None = None,
         _policy: Policy | None = None,
     ) -> None:
-        dialect = dialect_of(venue)
-        self.books: dict[str, Book] = {}
+        given = (symbols,) if isinstance(symbols, str) else tuple(symbols)
+        dialect = _market(dialect_of(venue), given)
+        self.books: dict[str, Book] = {}  # by the symbols that were asked for
+        self.instruments: dict[str, Instrument] = {}  # the same; empty where the venue's rules were not asked for
         self._dialect = dialect
         self._channels = _channels(channels, dialect)
-        self._symbols = _symbols(symbols, allow_none=self._channels == ("all_tickers",))
-        if depth not in dialect.depths:
-            offered = ", ".join(map(str, dialect.depths))
-            raise UsageError(f"depth is {depth!r}; {dialect.title} offers {offered}")
-        if connections != 1:
-            raise UsageError(f"connections is {connections!r}; {dialect.title} is read over 1 connection a stream")
-        self._depth = depth
+        self._symbols = _symbols(given, slashes=dialect.slashes, allow_none=self._channels == ("all_tickers",))
+        self._depth = _depth(depth, dialect)
+        if isinstance(connections, bool) or not isinstance(connections, int) or not 1 <= connections <= 8:
+            raise UsageError(f"connections is {connections!r}; expected 1 to 8, the sockets that bring each book")
+        self._connections = connections
         self._scales = _scales(scales)
         self._max_lag_ns = 0 if max_lag is None else int(_seconds("max_lag", max_lag) * 1e9)
-        if rest_url is not None:
-            http_origin(rest_url)
+        route = _route(proxy, source_address, busy_poll_us)
+        origin = websocket_origin(url if url is not None else dialect.ws_origin)
+        self._fetcher = _fetcher(dialect, self._depth, url, rest_url, route)
         self._setting = Setting(
-            origin=websocket_origin(url if url is not None else dialect.ws_origin),
-            path=dialect.market_path,
+            origin=origin,
+            path=dialect.path("book"),
             messages_per_second=dialect.limits.messages_per_second,
             stale_after=dialect.stale_after_s if stale_after is None else _seconds("stale_after", stale_after),
-            silence_after=dialect.silence_after_s.get("book"),
+            silence_after=None if self._depth is None else dialect.silence_after_s.get(self._depth),
+            quiet=dialect.quiet,
+            converse=dialect.converse,
+            locate=_locate(dialect, self._fetcher, None if url is None else origin),
             hint=_hint(dialect),
-            route=_route(proxy, source_address, busy_poll_us),
+            route=route,
             policy=_policy or Policy(),
         )
         self._taps = Taps()
@@ -149,7 +162,12 @@ class Feed:
             raise UsageError("a feed is entered once; make a new one with csbook.connect")
         self._entered = True
         self._supervisor = Supervisor(
-            self._dialect, setting=self._setting, taps=self._taps, route_books=self._route_books
+            self._dialect,
+            setting=self._setting,
+            taps=self._taps,
+            route_books=self._route_books,
+            connections=self._connections,
+            mender=self._mender(),
         )
         try:
             await self._subscribe(self._symbols, self._channels)
@@ -170,6 +188,8 @@ class Feed:
             self._supervisor = None
             try:
                 await supervisor.close()
+                if self._fetcher is not None:
+                    await self._fetcher.close()
             finally:
                 self._taps.close()
 
@@ -212,9 +232,10 @@ class Feed:
         self._demand("tickers", "all_tickers")
         return self._taps.records(Ticker, limit)
 
-    def candles(self, limit: int = 4096) -> Any:
-        """Raises UsageError: no venue that csbook speaks offers candles."""
-        raise UsageError(f"{self._dialect.title} offers no candles")
+    def candles(self, limit: int = 4096) -> Records[Candle]:
+        """The candles from now on, each as often as the venue sends it, bounded as ``trades`` is."""
+        self._demand("candles")
+        return self._taps.records(Candle, limit)
 
     def _demand(self, *channels: str) -> None:
         if not any(channel in self._channels or self._wanted.get(channel) for channel in channels):
@@ -229,20 +250,28 @@ class Feed:
         What is subscribed already stays as it is. Raises as ``connect`` does; then nothing was added.
         """
         wanted = self._channels if channels is None else _channels(channels, self._dialect)
-        await self._subscribe(_symbols(symbols, allow_none=wanted == ("all_tickers",)), wanted)
+        slashes = self._dialect.slashes
+        await self._subscribe(_symbols(symbols, slashes=slashes, allow_none=wanted == ("all_tickers",)), wanted)
 
     async def unsubscribe(self, symbols: Iterable[str] | str) -> None:
         """Remove symbols from every channel; their books leave LIVE and ``books``. UsageError for unknown ones."""
         supervisor = self._open()
-        gone = _symbols(symbols)
+        gone = _symbols(symbols, slashes=self._dialect.slashes)
         for symbol in gone:
             if not any(symbol in held for held in self._wanted.values()):
                 raise UsageError(f"{symbol} is not subscribed")
-        names = [self._stream_name(c, s) for c, held in self._wanted.items() for s in gone if s in held and c != "book"]
+        names = [
+            name
+            for channel, held in self._wanted.items()
+            if channel not in _OF_BOOKS
+            for symbol in gone
+            if symbol in held
+            for name in self._dialect.streams(channel, symbol)
+        ]
         for held in self._wanted.values():
             for symbol in gone:
                 held.pop(symbol, None)
-        await supervisor.remove(gone, names)
+        await supervisor.remove([self._dialect.spell(symbol) for symbol in gone], names)
         for symbol in gone:
             self.books.pop(symbol, None)
 
@@ -255,18 +284,26 @@ class Feed:
                 if symbol not in held:
                     held[symbol] = None
                     fresh.append((channel, symbol))
-        books = {symbol: self._book(symbol) for channel, symbol in fresh if channel == "book"}
-        self.books.update(books)
+        names: dict[str, list[str]] = {}  # of the streams that feed a book
+        others: dict[str, str] = {}
         try:
-            await supervisor.add(
-                {self._stream_name("book", symbol): book for symbol, book in books.items()},
-                [self._stream_name(channel, symbol) for channel, symbol in fresh if channel != "book"],
-            )
+            for channel, symbol in fresh:
+                streams = self._dialect.streams(channel, symbol, self._depth)
+                if channel not in _OF_BOOKS:
+                    others.update(dict.fromkeys(streams, self._dialect.path(channel)))
+                elif channel == "book" or symbol in names:
+                    names.setdefault(symbol, []).extend(streams)
+                else:
+                    raise UsageError(f"the touch of {symbol} comes with its book: subscribe to both at once")
+            await self._learn(names)
+            books = {symbol: self._book(symbol) for symbol in names}
+            self.books.update(books)
+            await supervisor.add([Wanted(books[symbol], tuple(names[symbol])) for symbol in names], others)
         except BaseException:
             for channel, symbol in fresh:
                 self._wanted[channel].pop(symbol, None)
-            for symbol in books:
-                self.books.pop(symbol, None)
+                if channel == "book":
+                    self.books.pop(symbol, None)
             raise
 
     def _open(self) -> Supervisor:
@@ -274,22 +311,42 @@ class Feed:
             raise UsageError("the feed is not open: it serves inside of its async with block")
         return self._supervisor
 
+    async def _learn(self, symbols: Iterable[str]) -> None:
+        """Ask for the rules of the symbols that no scales were given for."""
+        rest, fetcher = self._dialect.rest, self._fetcher
+        missing = [symbol for symbol in symbols if symbol not in self._scales and symbol not in self.instruments]
+        if rest is None or fetcher is None or rest.read_instruments is None or not missing:
+            return
+        found: dict[str, Instrument] = {}
+        for path in dict.fromkeys(rest.instruments.format(symbol=self._dialect.spell(symbol)) for symbol in missing):
+            found.update(rest.read_instruments(await fetcher.get(path)))
+        for symbol in missing:
+            instrument = found.get(self._dialect.spell(symbol))
+            if instrument is None:
+                raise UsageError(f"{self._dialect.title} lists no {symbol}")
+            self.instruments[symbol] = instrument
+
     def _book(self, symbol: str) -> Book:
-        price_decimals, size_decimals = self._scales.get(symbol, (8, 8))
-        return Book(symbol, price_decimals=price_decimals, size_decimals=size_decimals)
+        instrument = self.instruments.get(symbol)
+        default = (8, 8) if instrument is None else scales_of(instrument)
+        price_decimals, size_decimals = self._scales.get(symbol, default)
+        return Book(self._dialect.spell(symbol), price_decimals=price_decimals, size_decimals=size_decimals)
 
     def _route_books(self, books: list[Book]) -> Router:
-        return Router(self._dialect.name, books, depth=self._depth, max_lag_ns=self._max_lag_ns)
+        return Router(self._dialect.table, books, depth=self._depth, max_lag_ns=self._max_lag_ns)
 
-    def _stream_name(self, channel: str, symbol: str) -> str:
-        dialect = self._dialect
-        template = {
-            "book": dialect.book_stream,
-            "trades": dialect.trade_stream,
-            "tickers": dialect.ticker_stream,
-            "all_tickers": dialect.all_tickers_stream,
-        }[channel]
-        return template.format(symbol=dialect.venue_symbol(symbol), depth=self._depth)
+    def _mender(self) -> Mender | None:
+        """Who mends the books that lose a change; nobody where each message is a whole book."""
+        dialect, rest, fetcher = self._dialect, self._dialect.rest, self._fetcher
+        if dialect.resubscribe:
+            return Mender(resync_queue(dialect, self._setting.origin), fetch=None, taps=self._taps, clock=LiveClock())
+        if self._depth != 0 or rest is None or not rest.snapshot or fetcher is None:
+            return None
+
+        async def fetch(symbol: str) -> bytes:
+            return await fetcher.get(rest.snapshot.format(symbol=symbol))
+
+        return Mender(resync_queue(dialect, fetcher.origin), fetch=fetch, taps=self._taps, clock=LiveClock())
 
     # -- how it goes ------------------------------------------------------------------------------------------------
 
@@ -298,9 +355,9 @@ class Feed:
 
         messages, bytes: data received. updates: depth messages applied. ignored: older than the book. refused:
         malformed. declined: read by the slow path. cold: not depth; records: trades and tickers of these. unknown: of
-        no known kind. gaps, resyncs, reconnects. dropped: records lost to slow readers. callback_errors. pings: those
-        answered. connections, streams: open now. reader: "pointer" or "buffer". latency_p50_ns, latency_p99_ns: from
-        the read of the socket to the book.
+        no known kind. gaps. resyncs: books mended after one; resync_retries: tries that did not help. reconnects.
+        dropped: records lost to slow readers. callback_errors. pings: those answered. connections, streams: open now.
+        reader: "pointer" or "buffer". latency_p50_ns, latency_p99_ns: from the read of the socket to the book.
         """
         supervisor = self._supervisor
         stats: dict[str, int | str] = dict.fromkeys(COUNTERS, 0)
@@ -318,10 +375,50 @@ class Feed:
         return stats
 
 
-def _symbols(symbols: Iterable[str] | str, *, allow_none: bool = False) -> tuple[str, ...]:
+def _market(dialect: Dialect, symbols: tuple[str, ...]) -> Dialect:
+    """The dialect that speaks for these symbols: a venue's spot market may have one of its own."""
+    spot = [symbol for symbol in symbols if isinstance(symbol, str) and "/" in symbol]
+    if not dialect.spot or not spot:
+        return dialect
+    if len(spot) < len(symbols):
+        raise UsageError(f"{dialect.title}: spot symbols ({spot[0]}) and futures go into feeds of their own")
+    return dialect_of(dialect.spot)
+
+
+def _depth(depth: int | None, dialect: Dialect) -> int | None:
+    if depth is None:
+        return dialect.default_depth
+    if isinstance(depth, bool) or depth not in dialect.offered:
+        offered = ", ".join(map(str, dialect.offered)) or "one depth channel, whose levels it decides on"
+        raise UsageError(f"depth is {depth!r}; {dialect.title} offers {offered}")
+    return depth
+
+
+def _fetcher(
+    dialect: Dialect, depth: int | None, url: str | None, rest_url: str | None, route: Route
+) -> Fetcher | None:
+    """Who asks by REST. One half of a venue is never mixed with another one's other half."""
+    if rest_url is not None:
+        http_origin(rest_url)
+    if dialect.rest is None:
+        return None
+    if url is not None and rest_url is None:
+        if dialect.rest.token or (dialect.rest.snapshot and depth == 0):
+            raise UsageError(f"url is given and rest_url is not: {dialect.title} needs both, of the same venue")
+        return None
+    return Fetcher(http_origin(rest_url if rest_url is not None else dialect.rest_origin), route=route)
+
+
+def _locate(dialect: Dialect, fetcher: Fetcher | None, origin: Origin | None) -> Locate | None:
+    if dialect.rest is None or not dialect.rest.token or fetcher is None:
+        return None
+    return bullet(fetcher, dialect.rest.token, origin)
+
+
+def _symbols(symbols: Iterable[str] | str, *, slashes: bool = False, allow_none: bool = False) -> tuple[str, ...]:
     given = (symbols,) if isinstance(symbols, str) else tuple(symbols)
     for symbol in given:
-        if not isinstance(symbol, str) or not _SYMBOL.fullmatch(symbol):
+        if not isinstance(symbol, str) or not _SYMBOL.fullmatch(symbol) or ("/" in symbol and not slashes):
             raise UsageError(f"{symbol!r} is no symbol; expected 1 to 31 letters, digits, '_' or '-', as in 'BTCUSDT'")
     upper = tuple(symbol.upper() for symbol in given)
     twice = {symbol for symbol in upper if upper.count(symbol) > 1}
@@ -335,10 +432,12 @@ def _symbols(symbols: Iterable[str] | str, *, allow_none: bool = False) -> tuple
 def _channels(channels: Iterable[str], dialect: Dialect) -> tuple[str, ...]:
     given = (channels,) if isinstance(channels, str) else tuple(channels)
     for channel in given:
-        if channel not in CHANNELS:
-            raise UsageError(f"unknown channel {channel!r}; {dialect.title} has: {', '.join(CHANNELS)}")
+        if channel not in dialect.channels:
+            raise UsageError(f"unknown channel {channel!r}; {dialect.title} has: {', '.join(dialect.channels)}")
     if not given:
-        raise UsageError(f"no channel was given; {dialect.title} has: {', '.join(CHANNELS)}")
+        raise UsageError(f"no channel was given; {dialect.title} has: {', '.join(dialect.channels)}")
+    if "touch" in given and "book" not in given:
+        raise UsageError("the channel 'touch' comes with 'book': the touch is fused into the book")
     return tuple(dict.fromkeys(given))
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 __all__ = [
     "Alert",
     "Balance",
+    "Candle",
     "Fill",
     "Instrument",
     "Order",
@@ -76,7 +77,7 @@ class Trade:
     """One public trade. ``side`` is the aggressor's; price and size are exact; times are ns since the epoch."""
 
     symbol: str
-    id: int
+    id: int | str  # as the venue counts or names them
     price: Decimal
     size: Decimal
     side: Side
@@ -107,8 +108,33 @@ class Ticker:
 
 
 @dataclass(frozen=True, slots=True)
+class Candle:
+    """The prices of one interval. Volumes are base and quote quantity; times are ns since the epoch.
+
+    ``closed``: the interval is over and the candle is final; the same candle comes several times before.
+    """
+
+    symbol: str
+    interval_s: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    base_volume: Decimal | None
+    quote_volume: Decimal | None
+    start_time_ns: int
+    end_time_ns: int
+    closed: bool
+    receive_time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a person should look at. ``kind`` is "schema", "degrade" or "halt"."""
+    """Something that a person should look at.
+
+    ``kind`` is "schema", "degrade" or "halt"; of the private half also "clock" (this machine's is off), "key" (it was
+    refused), "rate" (the venue says that there were too many requests), "stream" and "order".
+    """
 
     kind: str
     text: str

@@ -299,18 +299,19 @@ def digest(
 
 
 class ReplaceFeed:
-    """``coinswitch`` ``depth<N>``: a lower id is old, an equal or higher one replaces everything."""
+    """A venue of whole books, by default ``coinswitch`` ``depth<N>``: a lower id is old, any other replaces all."""
 
-    def __init__(self, book: OracleBook) -> None:
+    def __init__(self, book: OracleBook, words: tuple[str, str, str] = ("lastUpdateId", "bids", "asks")) -> None:
         self.book = book
+        self.words = words
         self.state = "EMPTY"
         self.floor: int | None = None
 
     def feed(self, message: dict[str, Any]) -> str:
-        update = message["lastUpdateId"]
+        update, bids, asks = (message[word] for word in self.words)
         if self.floor is not None and update < self.floor:
             return "IGNORED"
-        self.book.snapshot(message["bids"], message["asks"], update)
+        self.book.snapshot(bids, asks, update)
         self.floor = update
         self.state = "CROSSED" if self.book.crossed else "LIVE"
         return "APPLIED"
@@ -414,6 +415,21 @@ def dump(message: Any) -> bytes:
 def seed_depth(update: int, bids: Sequence[Any], asks: Sequence[Any]) -> dict[str, Any]:
     """The shape of ``coinswitch`` ``depth<N>`` and of a REST snapshot."""
     return {"lastUpdateId": update, "bids": bids, "asks": asks}
+
+
+def sio_depth(update: int, bids: Sequence[Any], asks: Sequence[Any], symbol: str = "BTCUSDT") -> dict[str, Any]:
+    """The shape of ``coinswitch-sio``; its time in ms is its id."""
+    return {"s": symbol, "timestamp": update, "bids": bids, "asks": asks}
+
+
+def sio_event(message: Any, namespace: str = "/exchange_2,", name: str = "FETCH_ORDER_BOOK_CS_PRO") -> bytes:
+    """A Socket.IO packet with an event."""
+    return f"42{namespace}".encode() + dump([name, message])
+
+
+def hft_depth(update: int, bids: Sequence[Any], asks: Sequence[Any], symbol: str = "BTCUSDT") -> dict[str, Any]:
+    """The shape of ``coinswitch-hft``: sent at ``update`` ms, from an exchange whose clock showed 2 ms less."""
+    return {"t": update, "m": symbol, "b": bids, "a": asks, "e": "COINSWITCHX", "E": max(update - 2, 0)}
 
 
 def diff(

@@ -46,11 +46,12 @@ def of(venue: ScriptedVenue, stream: str) -> Client:
         ({"symbols": ["BTCUSDT", "btcusdt"]}, "named twice: BTCUSDT"),
         *[({"symbols": [bad]}, "is no symbol") for bad in ("", "BTC/USDT", "BTC USDT", "a@b", "ÄÖÜ", "{s}", 5, None)],
         ({"symbols": ["A" * 32]}, "is no symbol"),
-        ({"depth": 7}, "depth is 7; .* offers 5, 10, 20"),
-        ({"depth": None}, "offers 5, 10, 20"),
+        ({"depth": 7}, "depth is 7; .* offers 0, 5, 10, 20"),
+        ({"depth": "20"}, "offers 0, 5, 10, 20"),
+        ({"channels": ["touch"]}, "unknown channel 'touch'"),
         ({"channels": ["book", "candles"]}, "unknown channel 'candles'; .* book, trades, tickers, all_tickers"),
         ({"channels": []}, "no channel"),
-        ({"connections": 2}, "connections is 2"),
+        ({"connections": 9}, "connections is 9"),
         ({"connections": 0}, "connections is 0"),
         ({"url": "ws://example.com"}, "not encrypted"),
         ({"url": "https://example.com"}, "expected wss://"),
@@ -276,7 +277,7 @@ async def test_what_is_not_subscribed_or_not_offered() -> None:
             feed.trades()
         with pytest.raises(UsageError, match="'tickers' or 'all_tickers'"):
             feed.tickers()
-        with pytest.raises(UsageError, match="offers no candles"):
+        with pytest.raises(UsageError, match="no channel 'candles'"):
             feed.candles()
 
 

@@ -20,7 +20,7 @@ if not (ROOT / "setup.py").exists():
 
 FLOORS: dict[str, int] = {
     "errors": 0, "types": 0, "clock": 0,
-    "_core": 1, "core": 1,
+    "_core": 1, "core": 1, "credentials": 1,
     "wire": 2,
     "venues": 3, "account": 3, "guard": 3,
     "net": 4,

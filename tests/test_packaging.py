@@ -49,7 +49,7 @@ def test_the_extras() -> None:
 
 
 def test_all_is_what_a_user_runs() -> None:
-    assert closure("all") == closure("cli") | closure("trade") | closure("fast")
+    assert closure("all") == closure("cli") | closure("trade") | closure("metrics") | closure("fast")
     assert closure("all") & (PEERS | TOOLS | {name for name in closure("test") if name.startswith("pytest")}) == set()
 
 

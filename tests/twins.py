@@ -8,7 +8,7 @@ import pytest
 
 import csbook
 from csbook import Outcome
-from oracle import OracleBook, diff, dump, seed_depth, stream
+from oracle import OracleBook, diff, dump, hft_depth, seed_depth, sio_depth, stream
 
 BIDS = [["30149.99", "1.5"], ["30149.98", "2.0"], ["30149.5", "0.001"]]
 ASKS = [["30150.00", "0.5"], ["30150.01", "3.1"]]
@@ -20,6 +20,13 @@ KINDS = pytest.mark.parametrize(
     ("venue", "mixed"),
     [("coinswitch", False), ("coinswitch", True), ("binance", False), ("binance", True)],
     ids=["coinswitch", "coinswitch-mixed", "binance", "binance-mixed"],
+)
+
+OFFICIAL = ("coinswitch-sio", "coinswitch-hft")
+ALL_KINDS = pytest.mark.parametrize(
+    ("venue", "mixed"),
+    [(venue, mixed) for venue in ("coinswitch", "binance", *OFFICIAL) for mixed in (False, True)],
+    ids=lambda value: value if isinstance(value, str) else "mixed" if value else "one",
 )
 
 
@@ -42,11 +49,13 @@ def live(*symbols: str) -> csbook.Router:
 class Twins:
     """Two routers with the same books, live at update 9.
 
-    ``mixed`` adds a second book of other scales, so that a message's levels cannot be read before its symbol is.
+    ``mixed`` adds a second book of other scales, so that a message's levels cannot be read before its symbol is;
+    messages then come in what the venue puts around them.
     """
 
     def __init__(self, venue: str, *, depth: int | None = None, mixed: bool = False) -> None:
-        self.dressed = mixed and venue == "coinswitch"
+        self.dress = DRESS[venue] if mixed and venue in DRESS else (b"", b"")
+        self.dressed = self.dress != (b"", b"")
         self.routers = [csbook.Router(venue, self._books(mixed), depth=depth) for _ in range(2)]
         self.fast, self.slow = self.routers
         for router in self.routers:
@@ -54,6 +63,9 @@ class Twins:
                 if venue == "binance":
                     assert router.feed(dump(diff(5, 9, 4, symbol=symbol))) is Outcome.BUFFERED
                     assert router.feed_snapshot(symbol, dump(seed_depth(9, BIDS, ASKS))) is Outcome.APPLIED
+                elif venue in OFFICIAL:
+                    message = sio_depth if venue == "coinswitch-sio" else hft_depth
+                    assert router.feed(dump(message(9, BIDS, ASKS, symbol))) is Outcome.APPLIED
                 else:
                     message = stream(f"{symbol.lower()}@depth20", seed_depth(9, BIDS, ASKS))
                     assert router.feed(dump(message)) is Outcome.APPLIED
@@ -88,10 +100,16 @@ class Twins:
         return fast
 
     def feed_depth(self, payload: bytes) -> Outcome:
-        """The same, in a stream's envelope where several books share a router and the message names no symbol."""
-        if self.dressed:
-            payload = b'{"stream":"btcusdt@depth20","data":' + payload + b"}"
-        return self.feed(payload)
+        """The same, in what stands around it where several books share a router."""
+        return self.feed(self.dress[0] + payload + self.dress[1])
+
+
+# What messages stand in: a stream's envelope where they name no symbol, a packet or a list where a venue has them.
+DRESS = {
+    "coinswitch": (b'{"stream":"btcusdt@depth20","data":', b"}"),
+    "coinswitch-sio": (b'42/exchange_2,["FETCH_ORDER_BOOK_CS_PRO",', b"]"),
+    "coinswitch-hft": (b"[", b"]"),
+}
 
 
 def fused(book: csbook.Book) -> tuple[int, ...]:
@@ -103,7 +121,8 @@ def a_depth(venue: str) -> dict[str, Any]:
     """A message that twins of this venue apply."""
     if venue == "binance":
         return diff(10, 12, 9, NEW_BIDS, NEW_ASKS)
-    return seed_depth(12, NEW_BIDS[1:], NEW_ASKS)
+    shape = {"coinswitch": seed_depth, "coinswitch-sio": sio_depth, "coinswitch-hft": hft_depth}[venue]
+    return shape(12, NEW_BIDS[1:], NEW_ASKS)
 
 
 def expected(venue: str) -> OracleBook:
@@ -114,5 +133,6 @@ def expected(venue: str) -> OracleBook:
     if venue == "binance":
         oracle.delta(message["b"], message["a"], 12)
     else:
-        oracle.snapshot(message["bids"], message["asks"], 12)
+        bids, asks = ("b", "a") if venue == "coinswitch-hft" else ("bids", "asks")
+        oracle.snapshot(message[bids], message[asks], 12)
     return oracle

@@ -65,6 +65,7 @@ def demo(symbols: tuple[str, ...], seconds: float | None, as_json: bool) -> None
 @click.option("--rest-url", metavar="U", help="The same for REST: https://, or http:// on loopback.")
 @click.option("--depth", type=int, metavar="N", help="Levels a side, one of those that the venue offers.")
 @click.option("--spin", is_flag=True, help="Never sleep: lower latency, and a core of its own.")
+@click.option("--metrics", metavar="PORT", help="Serve Prometheus on this port of loopback, or on ADDRESS:PORT.")
 @SECONDS
 @JSON
 def watch(
@@ -74,6 +75,7 @@ def watch(
     rest_url: str | None,
     depth: int | None,
     spin: bool,
+    metrics: str | None,
     seconds: float | None,
     as_json: bool,
 ) -> None:
@@ -85,6 +87,11 @@ def watch(
         websocket_origin(ws_url, "--ws-url")
     if rest_url is not None:
         http_origin(rest_url, "--rest-url")
+    served = None
+    if metrics is not None:
+        from csbook.cli.metrics import place_of
+
+        served = place_of(metrics)
     view = run.View(
         venue,
         symbols,
@@ -93,6 +100,7 @@ def watch(
         rest_url=rest_url,
         seconds=_positive(seconds),
         json=as_json,
+        metrics=served,
     )
     _run(run.watch(view), spin=spin)
 

@@ -21,7 +21,7 @@ from csbook.errors import CsbookError
 __all__ = ["main"]
 
 FAILED, GIVEN_UP = 2, 130
-EXTRA = ("aiohttp", "click", "rich")
+EXTRAS = {"aiohttp": "cli", "click": "cli", "rich": "cli", "prometheus_client": "metrics"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missing = _missing(error)
         if not missing:
             raise
-        return _complain(f'{missing} is not installed: pip install "csbook[cli]"')
+        return _complain(f'{missing} is not installed: pip install "csbook[{EXTRAS[missing]}]"')
     except (KeyboardInterrupt, asyncio.CancelledError):
         _complain("stopped")
         return GIVEN_UP
@@ -57,9 +57,9 @@ def _fill_the_first_three() -> None:
 
 
 def _missing(error: BaseException | None) -> str:
-    """The extra whose absence is behind an import error, or nothing."""
+    """The package of an extra whose absence is behind an import error, or nothing."""
     while error is not None:
-        if isinstance(error, ImportError) and (error.name or "").split(".")[0] in EXTRA:
+        if isinstance(error, ImportError) and (error.name or "").split(".")[0] in EXTRAS:
             return (error.name or "").split(".")[0]
         error = error.__cause__
     return ""

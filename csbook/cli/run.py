@@ -42,6 +42,7 @@ class View:
     seconds: float | None = None
     json: bool = False
     title: str = ""
+    metrics: tuple[str, int] | None = None  # where they are served
 
     def feed(self) -> Feed:
         """The feed for it, not yet open. Raises UsageError for what cannot be."""
@@ -60,8 +61,15 @@ async def watch(view: View) -> None:
     """The books of a venue, until it is time to stop."""
     feed = view.feed()
     origin = websocket_origin(view.ws_url or dialect(view.venue).ws_origin)
+    view = replace(view, title=f"{view.venue} {origin}")
     with Stop() as stop:
-        await _show(replace(view, title=f"{view.venue} {origin}"), feed, stop)
+        if view.metrics is None:
+            await _show(view, feed, stop)
+            return
+        from csbook.cli.metrics import Exposition, FeedCollector
+
+        async with Exposition(FeedCollector(feed, view.venue), *view.metrics):
+            await _show(view, feed, stop)
 
 
 async def demo(view: View) -> None:

@@ -4,6 +4,12 @@
 # values), so it equals float(text) of what the venue sent wherever the int64 is below 2^53. Sums run in double. While a
 # side is empty its prices are nan.
 
+cdef extern from "sums.h" nogil:
+    double csb_sum(int variant, const int64_t* sizes, Py_ssize_t count)
+
+cdef double TWO_63 = 9223372036854775808.0
+
+
 cdef inline int64_t side_touch(const SideRef* s) noexcept nogil:
     return s.prices[s.header.head]
 
@@ -76,18 +82,11 @@ cdef double book_walk(const SideRef* s, double size, double* value, int64_t* las
 
 cdef double side_within(const SideRef* s, double worst) noexcept nogil:
     """The sum of sizes (raw) at prices not worse than `worst` (raw). O(log n + levels within)."""
-    cdef const int64_t* sizes = s.sizes + s.header.head
-    cdef uint64_t high = 0, low = 0     # the sum in two halves: exact, and with no chain of roundings
-    cdef int64_t i, count, last
-    if worst >= 9.2e18:
-        last = INT64_MAX - 1
-    elif worst < 0:
-        last = 0
+    cdef int64_t count, last
+    if worst >= TWO_63:                 # no price is above it, and no ask is too far
+        count = side_find(s, INT64_MAX - 1) if s.mask else s.header.count
     else:
-        last = <int64_t>(ceil(worst) if s.mask else floor(worst))
-    # levels better than the first price that is too far
-    count = side_find(s, last - 1 if s.mask else last + 1)
-    for i in range(count):
-        high += <uint64_t>sizes[i] >> 32
-        low += <uint64_t>sizes[i] & 0xFFFFFFFFULL
-    return <double>high * 4294967296.0 + <double>low
+        last = 0 if worst < 0 else <int64_t>(ceil(worst) if s.mask else floor(worst))
+        # levels better than the first price that is too far
+        count = side_find(s, last - 1 if s.mask else last + 1)
+    return csb_sum(_variant, s.sizes + s.header.head, count)

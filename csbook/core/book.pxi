@@ -302,9 +302,9 @@ cdef class Book:
         if h.quote_id > top.touch.sequence and h.quote_id != 0:
             top.touch.sequence = h.quote_id
             top.touch.event_time_ns = h.quote_time_ns
-            top.touch.bid = h.quote_bid
+            top.touch.bid = h.quote_bid if h.quote_bid_size else 0
             top.touch.bid_size = h.quote_bid_size
-            top.touch.ask = h.quote_ask
+            top.touch.ask = h.quote_ask if h.quote_ask_size else 0
             top.touch.ask_size = h.quote_ask_size
             top.touch.bid_levels = max(top.touch.bid_levels, <int64_t>1) if h.quote_bid_size else 0
             top.touch.ask_levels = max(top.touch.ask_levels, <int64_t>1) if h.quote_ask_size else 0

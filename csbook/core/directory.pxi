@@ -1,6 +1,7 @@
 # The books of a router, by symbol: what the router knows of each beside the book itself, and the way from a name to it.
 #
-# A symbol is known by the venue's spelling in any case. An Entry holds what continuity needs between two messages; levels
+# A symbol is known by the venue's spelling in any case; CoinSwitch spells one in two ways, BTC,INR on its sockets and BTC/INR
+# elsewhere (fact sheet coinswitch, section 1.3). An Entry holds what continuity needs between two messages; levels
 # and state are the book's own, in its block. Open addressing, at most half full; nothing is removed.
 
 cdef enum:
@@ -8,7 +9,7 @@ cdef enum:
     CHANNEL_DIFF = 0                    # N > 0: the N-level channel
 
 cdef struct Entry:                      # one book of a router
-    char name[32]                       # upper case
+    char name[32]                       # by `upper`
     int32_t size
     int32_t price_decimals
     int32_t size_decimals
@@ -44,6 +45,9 @@ cdef struct Directory:                  # symbol -> entry
     Spelling symbol
 
 cdef inline unsigned char upper(unsigned char c) noexcept nogil:
+    """What counts of a symbol's character."""
+    if c == c'/':
+        return c','
     return c - 32 if c'a' <= c <= c'z' else c
 
 
@@ -82,7 +86,7 @@ cdef Directory* directory_new(list books) except NULL:
     """A directory of these books. Raises UsageError for two of one symbol."""
     cdef Directory* d = <Directory*>csb_alloc(sizeof(Directory))
     cdef Entry* e
-    cdef Py_ssize_t slot
+    cdef Py_ssize_t i, slot
     cdef bytes name
     if d == NULL:
         raise MemoryError
@@ -102,7 +106,8 @@ cdef Directory* directory_new(list books) except NULL:
                 raise UsageError(f"two books of the symbol {found.symbol!r}")
             e = &d.entries[d.count]
             e.size = <int32_t>len(name)
-            memcpy(e.name, <const char*>name, len(name))
+            for i in range(e.size):
+                e.name[i] = <char>upper(<unsigned char>name[i])
             e.price_decimals = (<Book>found).header.price_decimals
             e.size_decimals = (<Book>found).header.size_decimals
             e.channel = CHANNEL_UNKNOWN

@@ -82,7 +82,9 @@ cdef bint has_numbers(object side) except -1:
 @cython.final
 cdef class Document:
     """What a parsed message holds beside its Message: the sides, and where they stand."""
+    cdef bytes payload
     cdef object body                    # the parsed payload
+    cdef object source                  # the same with numbers as their source text, once a side needs it
     cdef object bids
     cdef object asks
     cdef object bid_size
@@ -115,12 +117,12 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
             if isinstance(value, dict):
                 document_object(doc, m, d, table, value, INNER, path + [word])
             continue
+        m.shaped |= found.shape == 1 or found.shape == 2 and isinstance(value, list)
         if m.seen >> role & 1:
             # two words for one thing: no telling which is meant
             message_fault(m, role, BAD_TYPE, NULL)
             continue
         m.seen |= <uint32_t>1 << role
-        m.shaped |= found.shape
         if role == R_BIDS:
             doc.bids = value
             doc.bids_path = path + [word]
@@ -131,7 +133,9 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
             doc.bid_size = value
         elif role == R_ASK_SIZE:
             doc.ask_size = value
-        elif role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME:
+        elif role == R_ANSWER:
+            m.event = EVENT_OTHER
+        elif role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME or role == R_STAMP:
             status = object_integer(value, &number)
             if status != OK:
                 message_fault(m, role, status, NULL)
@@ -145,6 +149,8 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
                 message_fault(m, role, TOO_LARGE, NULL)
             else:
                 m.time_ns = number * table.time_unit
+                if role == R_STAMP:
+                    m.last = number
         elif not isinstance(value, str):
             message_fault(m, role, BAD_TYPE, NULL)
         else:
@@ -169,13 +175,15 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
     return 0
 
 
-cdef int document_side(Document doc, Message* m, const Entry* entry, object payload, bint asks) except -1:
+cdef int document_side(Document doc, Message* m, const Entry* entry, bint asks) except -1:
     """Levels of one side into the Message's scratch, faults noted."""
     cdef object side = doc.asks if asks else doc.bids
     cdef object source
     cdef int status
     if has_numbers(side):
-        source = _text_loads(payload)
+        if doc.source is None:
+            doc.source = _text_loads(doc.payload)
+        source = doc.source
         for word in (doc.asks_path if asks else doc.bids_path):
             source = source[word]
         side = source
@@ -215,6 +223,7 @@ cdef Document document_read(Message* m, Directory* d, const Table* table, bytes 
     """Parse a payload into the Message. Raises ValueError for what is no JSON; the Message then holds what could be read."""
     cdef Document doc = Document.__new__(Document)
     cdef const char* first
+    doc.payload = payload
     try:
         doc.body = loads()(payload)
     except (ValueError, RecursionError) as error:
@@ -232,7 +241,17 @@ cdef Document document_read(Message* m, Directory* d, const Table* table, bytes 
     return doc
 
 
-cdef int message_levels(Message* m, const Entry* entry, Document doc, bytes payload) except -1:
+cdef int document_open(Document doc, Message* m, Directory* d, const Table* table, object body, list path) except -1:
+    """Begin the Message anew with one object of a payload that holds more than it; `path` leads there. What `doc` still
+    has of another object is not in `m.seen`.
+    """
+    message_reset(m, doc.payload, len(doc.payload))
+    if isinstance(body, dict):
+        document_object(doc, m, d, table, body, OUTER, path)
+    return 0
+
+
+cdef int message_levels(Message* m, const Entry* entry, Document doc) except -1:
     """Levels that are not in scratch yet, now that the book is known. Faults are noted."""
     cdef int status
     if doc is None:
@@ -244,9 +263,9 @@ cdef int message_levels(Message* m, const Entry* entry, Document doc, bytes payl
     if doc.bids is None and doc.asks is None:
         return 0
     try:
-        document_side(doc, m, entry, payload, False)
+        document_side(doc, m, entry, False)
         if m.fault == OK:
-            document_side(doc, m, entry, payload, True)
+            document_side(doc, m, entry, True)
     except RecursionError:
         message_fault(m, R_BIDS, TOO_DEEP, NULL)
     return 0

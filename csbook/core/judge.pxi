@@ -7,8 +7,12 @@
 cdef dict _FIELDS = {
     R_TOPIC: "stream", R_EVENT: "event", R_SYMBOL: "symbol", R_FIRST: "first update id", R_LAST: "last update id",
     R_PREVIOUS: "previous update id", R_TIME: "event time", R_BIDS: "bids", R_ASKS: "asks",
-    R_BID_SIZE: "bid size", R_ASK_SIZE: "ask size", R_KIND: "type", R_CHANGE: "change",
+    R_BID_SIZE: "bid size", R_ASK_SIZE: "ask size", R_KIND: "type", R_CHANGE: "change", R_STAMP: "timestamp",
 }
+
+
+cdef enum:
+    WHOLE = 1 << R_LAST | 1 << R_BIDS | 1 << R_ASKS     # what each message with the whole book has
 
 
 cdef class Judge:
@@ -24,6 +28,7 @@ cdef class Judge:
         """Either way into the Message. OK, or the Status of what has been refused already."""
         cdef int status
         self.document = None
+        self.message.scan.outer = 0
         if size > MAX_PAYLOAD:
             self.refusal = error_at(TOO_LONG, "payload", -1, -1)
             return TOO_LONG
@@ -96,9 +101,10 @@ cdef class Judge:
         elif e.bound and e.channel == CHANNEL_UNKNOWN and channel == CHANNEL_DIFF:
             return OUT_COLD
         # is it whole?
-        self.demand(channel)
+        if channel == CHANNEL_DIFF or self.table.rule == RULE_STREAM or m.seen & WHOLE != WHOLE:
+            self.demand(channel)
         if unlikely(m.fault == OK and (m.bids_at != NULL or m.asks_at != NULL or self.document is not None)):
-            message_levels(m, e, self.document, PyBytes_FromStringAndSize(data, size))
+            message_levels(m, e, self.document)
         if m.change_at != NULL and m.fault == OK and channel == CHANNEL_DIFF:
             message_change(m, e, m.change_at, m.change_size)
         if unlikely(m.fault != OK):
@@ -118,8 +124,8 @@ cdef class Judge:
         """Note what a depth message of this channel lacks, and what follows from the venue's numbering."""
         cdef Message* m = self.message
         cdef Rule rule = self.table.rule
-        if not m.seen >> R_LAST & 1:
-            message_fault(m, R_LAST, BAD_MISSING, NULL)
+        if not m.seen >> self.table.id_role & 1:
+            message_fault(m, self.table.id_role, BAD_MISSING, NULL)
         if rule == RULE_STEP and channel == CHANNEL_DIFF:
             m.first = m.last
             if not m.seen >> R_CHANGE & 1:
@@ -223,7 +229,7 @@ cdef class Judge:
         cdef int64_t snapshot = m.last
         cdef int verdict = V_OLD
         cdef int old = h.state
-        if e.bound and e.channel != CHANNEL_DIFF:
+        if self.table.rule == RULE_REPLACE or e.bound and e.channel != CHANNEL_DIFF:
             if h.state == STATE_LIVE or h.state == STATE_CROSSED:
                 return OUT_IGNORED
             return self.judge_replace(entry, receive_time_ns)
@@ -288,13 +294,16 @@ cdef class Judge:
         """Apply a change that was kept."""
         cdef Entry* e = &self.directory.entries[entry]
         cdef Message* m = self.message
-        if self.read(self.table, <bytes>kept[0], len(<bytes>kept[0])) != OK:
-            raise AssertionError("a buffered change can no longer be read")
-        m.entry = entry
-        message_levels(m, e, self.document, <bytes>kept[0])
-        if m.change_at != NULL:
-            message_change(m, e, m.change_at, m.change_size)
-        return self.apply(entry, False, STATE_LIVE, kept[1])
+        try:
+            if self.read(self.table, <bytes>kept[0], len(<bytes>kept[0])) != OK:
+                raise AssertionError("a buffered change can no longer be read")
+            m.entry = entry
+            message_levels(m, e, self.document)
+            if m.change_at != NULL:
+                message_change(m, e, m.change_at, m.change_size)
+            return self.apply(entry, False, STATE_LIVE, kept[1])
+        finally:
+            self.document = None        # or its levels would be taken for the next message's
 
     cdef int gap(self, Py_ssize_t entry, str why) except -1:
         """The hole will not be filled: the book is in GAP, and what waited behind the hole waits for a snapshot."""

@@ -55,8 +55,11 @@ cdef inline bint ladder_key(const LadderRef* l, int64_t price, int64_t* key) noe
 
 cdef inline int64_t ladder_slot(const LadderRef* l, int64_t price) noexcept nogil:
     """The slot of a price, or -1 where its level belongs to the tail."""
-    cdef int64_t key
-    if not ladder_key(l, price, &key):
+    cdef int64_t key = <int64_t>(<double>price * l.inverse + 0.5)
+    # the nearest key is the price's own, but for prices off the grid and beyond what a double can tell
+    if likely(<int64_t>(<uint64_t>key * <uint64_t>l.tick) == price):
+        key = (key ^ l.tail.mask) - l.tail.mask
+    elif not ladder_key(l, price, &key):
         return -1
     key -= l.header.base
     return key if 0 <= key < WINDOW else -1

@@ -195,12 +195,12 @@ cdef const char* message_value(
     if m.seen >> role & 1:
         return bad(s, p, DECLINED)
     m.seen |= <uint32_t>1 << role
-    m.shaped |= key.shape
+    m.shaped |= key.shape == 1 or key.shape == 2 and p[0] == c'['
     if role == R_BIDS or role == R_ASKS:
         if p[0] == c'[' and m.event <= EVENT_DEPTH and m.topic != TOPIC_OTHER:
             levels = &m.bids if role == R_BIDS else &m.asks
             if d.one_scale or m.entry >= 0:
-                entry = &d.entries[m.entry if m.entry >= 0 else 0]
+                entry = d.entries if d.one_scale else &d.entries[m.entry]
                 q = read_levels(
                     s, p, levels, -1 if role == R_BIDS else 0, entry.price_decimals, entry.size_decimals
                 )
@@ -224,7 +224,7 @@ cdef const char* message_value(
         s.index = -1
         message_fault(m, role, BAD_TYPE, p)
         return skip_value(s, p, above)
-    if role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME:
+    if role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME or role == R_STAMP:
         q = read_integer(s, p, &number)
         if unlikely(q == NULL):
             message_fault(m, role, s.status, p)
@@ -239,7 +239,12 @@ cdef const char* message_value(
             message_fault(m, role, TOO_LARGE, p)
         else:
             m.time_ns = number * table.time_unit
+            if role == R_STAMP:
+                m.last = number
         return q
+    if role == R_ANSWER:
+        m.event = EVENT_OTHER
+        return skip_value(s, p, above)
     # text: mostly what it was the last time
     if role == R_TOPIC:
         q = spelt(&d.stream, p, s.end)
@@ -306,7 +311,7 @@ cdef const char* message_object(
             memcpy(word, p + 1, s.end - p - 1)
         # keys mostly come in the order of the table
         key = NULL
-        for i in range(table.count):
+        for i in range(table.count if table.initials >> (<unsigned char>p[1] & 63) & 1 else 0):
             key = &table.keys[guess]
             guess = guess + 1 if guess + 1 < table.count else 0
             if key_is(key, word[0], word[1]):
@@ -320,12 +325,15 @@ cdef const char* message_object(
             p = skip_string(s, p)
             if p == NULL:
                 return NULL
-        p = skip_blank(p, s.end)
-        if p == s.end or p[0] != c':':
-            return bad(s, p, BAD_SYNTAX)
-        p = skip_blank(p + 1, s.end)
-        if p == s.end:
-            return bad(s, p, BAD_SYNTAX)
+        if likely(p[0] == c':' and <unsigned char>p[1] > c' '):
+            p += 1
+        else:
+            p = skip_blank(p, s.end)
+            if p == s.end or p[0] != c':':
+                return bad(s, p, BAD_SYNTAX)
+            p = skip_blank(p + 1, s.end)
+            if p == s.end:
+                return bad(s, p, BAD_SYNTAX)
         if key == NULL:
             p = skip_value(s, p, where)
         elif key.role == R_DATA:
@@ -337,6 +345,9 @@ cdef const char* message_object(
             p = message_value(m, d, table, key, p, where)
         if unlikely(p == NULL):
             return NULL
+        if likely(p < s.end and p[0] == c',' and p[1] == c'"'):
+            p += 1
+            continue
         p = skip_blank(p, s.end)
         if p == s.end:
             return bad(s, p, BAD_SYNTAX)
@@ -391,15 +402,17 @@ cdef int message_scan(Message* m, Directory* d, const Table* table, const char* 
     cdef const char* p
     cdef const char* end = data + size
     message_reset(m, data, size)
-    while end > data and ((end - 1)[0] == c' ' or (end - 1)[0] == c'\n' or (end - 1)[0] == c'\r' or (end - 1)[0] == c'\t'):
-        end -= 1
-    m.scan.end = end
-    p = skip_blank(data, end)
-    if p == end:
-        bad(&m.scan, p, BAD_SYNTAX)
-        return BAD_SYNTAX
-    if p[0] != c'{' or (end - 1)[0] != c'}':
-        return DECLINED                 # no object, or cut off: orjson tells which
+    p = data
+    if unlikely(size == 0 or p[0] != c'{' or (end - 1)[0] != c'}'):
+        while end > data and ((end - 1)[0] == c' ' or (end - 1)[0] == c'\n' or (end - 1)[0] == c'\r' or (end - 1)[0] == c'\t'):
+            end -= 1
+        m.scan.end = end
+        p = skip_blank(data, end)
+        if p == end:
+            bad(&m.scan, p, BAD_SYNTAX)
+            return BAD_SYNTAX
+        if p[0] != c'{' or (end - 1)[0] != c'}':
+            return DECLINED             # no object, or cut off: orjson tells which
     p = message_object(m, d, table, p, OUTER)
     if p == NULL:
         return m.scan.status

@@ -19,16 +19,29 @@
 #  include <malloc.h>
 #  define CSB_LIKELY(x) (x)
 #  define CSB_UNLIKELY(x) (x)
+#  define CSB_NOINLINE __declspec(noinline)
 #else
 #  include <time.h>
 #  define CSB_LIKELY(x) __builtin_expect(!!(x), 1)
 #  define CSB_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#  define CSB_NOINLINE __attribute__((noinline))
 #endif
 
 #if defined(_MSC_VER) || (defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 #  define CSB_LITTLE_ENDIAN 1
 #else
 #  define CSB_LITTLE_ENDIAN 0
+#endif
+
+/* One function for one instruction set, in a file for all of them; chosen at run time. */
+#if (defined(__x86_64__) || defined(_M_X64)) && !defined(CSB_PLAIN)
+#  include <immintrin.h>
+#  define CSB_HAVE_X86 1
+#  if defined(_MSC_VER) && !defined(__clang__)
+#    define CSB_TARGET(x)
+#  else
+#    define CSB_TARGET(x) __attribute__((target(x)))
+#  endif
 #endif
 
 /* ---- memory ------------------------------------------------------------------------------------ */

@@ -9,12 +9,17 @@ cdef tuple _OUTCOMES = tuple(Outcome(i) for i in range(6))
 cdef class Router(Judge):
     """Feeds payloads of one venue to their books.
 
-    `venue` names the table of keys and the sequence rule ("binance", "coinswitch"), `books` are the books to feed, one or
-    many. A book is bound to one depth channel: the first that is seen, or `depth` (0: the diff channel, N: the N-level
+    `venue` names the table of keys and the sequence rule ("binance", "bybit", "coinswitch", "coinswitch-hft",
+    "coinswitch-sio", "kucoin"), `books` are the books to feed, one or many. A book is bound to one depth channel: the first that is seen, or `depth` (0: the diff channel, N: the N-level
     channel); other depth channels of its symbol are COLD. `max_lag_ns` is the age at arrival (receive time minus event time)
     above which a book is STALE; 0: no limit. `buffer_limit` bounds the changes that wait for a snapshot, per symbol.
 
-    One thread feeds a router. Raises UsageError for an unknown venue, no book, or two books of one symbol.
+    "coinswitch-sio" takes the bare payload of an event or the Socket.IO packet around it; a book is bound to the first
+    namespace that brings it, and all packets that bring no book are COLD. "coinswitch-hft" takes the payload of one NATS
+    message: a book, or an array of them. Both have one depth channel a symbol, and no `depth`.
+
+    One thread feeds a router. Raises UsageError for an unknown venue, no book, two books of one symbol, or a `depth`
+    where the venue has none.
     """
 
     def __cinit__(self, venue, books, *, depth=None, max_lag_ns=0, buffer_limit=10_000):
@@ -42,6 +47,8 @@ cdef class Router(Judge):
         self.directory = directory_new(self.order)
         if depth is not None:
             _integer(depth, "depth", 0, 100_000, &number)
+            if self.table.rule == RULE_REPLACE:
+                raise UsageError(f"depth is {depth}, but {venue!r} has one depth channel a symbol; expected None")
             for i in range(self.directory.count):
                 self.directory.entries[i].bound = True
                 self.directory.entries[i].channel = <int32_t>number
@@ -75,6 +82,10 @@ cdef class Router(Judge):
 
     def feed(self, payload, receive_time_ns=0):
         """One payload, any buffer. Returns the Outcome; never raises for what a payload holds.
+
+        The messages of an array ("coinswitch-hft") are judged one by one, each applied whole or not at all, and counted one by
+        one. The Outcome is then APPLIED if any was applied, else REFUSED if any was refused, else IGNORED if any was, else
+        COLD. An array that is no JSON is refused whole.
 
         `receive_time_ns` is the wall time of its arrival (ns since the epoch; 0: unknown). Nothing of the payload is kept but
         a copy of a change that waits for a snapshot. O(bytes) plus the cost of its changes.
@@ -118,11 +129,11 @@ cdef class Router(Judge):
             return OUT_REFUSED
         if m.named and (m.entry != entry or m.renamed):
             message_fault(m, R_SYMBOL, BAD_SYMBOL, NULL)
-        for role in (R_LAST, R_BIDS, R_ASKS):
+        for role in (table.id_role, R_BIDS, R_ASKS):
             if not m.seen >> <int>role & 1:
                 message_fault(m, role, BAD_MISSING, NULL)
         if m.fault == OK:
-            message_levels(m, &self.directory.entries[entry], self.document, kept)
+            message_levels(m, &self.directory.entries[entry], self.document)
         if m.fault != OK:
             self.refusal = self.fault_error()
             return OUT_REFUSED
@@ -132,6 +143,8 @@ cdef class Router(Judge):
         cdef int status
         if unlikely(size > MAX_PAYLOAD):
             return self.feed_document(data, size, receive_time_ns)
+        if self.table.framing != FRAME_NONE:
+            return self.feed_framed(data, size, receive_time_ns)
         status = message_scan(self.message, self.directory, self.table, data, size)
         if unlikely(status != OK):
             if status == DECLINED:
@@ -143,11 +156,82 @@ cdef class Router(Judge):
         if size > MAX_PAYLOAD:
             message_reset(self.message, data, 0)
             return self.finish(self.refuse(TOO_LONG, error_at(TOO_LONG, "payload", -1, -1)))
+        if self.table.framing != FRAME_NONE:
+            return self.feed_framed_document(data, size, receive_time_ns)
         self.document = None
         try:
             if self.read_document(self.table, data, size) != OK:
                 return self.finish(self.refuse(BAD_SYNTAX, self.refusal))
             return self.finish(self.judge(data, size, receive_time_ns))
+        finally:
+            self.document = None
+
+    cdef int feed_framed(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
+        """A payload that may have something around its message. What is not read here is parsed."""
+        cdef Message* m = self.message
+        cdef Envelope envelope
+        envelope_open(&envelope, self.table, data, size)
+        m.scan.outer = 1
+        if likely(envelope.wrapping == WRAP_EVENT):
+            if message_scan(m, self.directory, self.table, envelope.message, envelope.size) == OK:
+                m.channel = envelope.channel
+                m.scan.begin = data     # offsets are of the payload
+                if m.fault != OK and m.fault_at >= 0:
+                    m.fault_at += envelope.message - data
+                return self.finish(self.judge(data, size, receive_time_ns))
+        elif envelope.wrapping == WRAP_LIST:
+            return self.feed_list(data, size, receive_time_ns)
+        elif envelope.wrapping == WRAP_BARE:
+            m.scan.outer = 0
+            if message_scan(m, self.directory, self.table, data, size) == OK:
+                return self.finish(self.judge(data, size, receive_time_ns))
+        return self.feed_framed_document(data, size, receive_time_ns)
+
+    cdef int feed_list(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
+        """An array of messages, each judged by itself."""
+        cdef Message* m = self.message
+        cdef const char* p = NULL
+        cdef const char* end = NULL
+        cdef Py_ssize_t count = list_read(m, self.directory, self.table, data, size, &p, &end)
+        cdef int outcome = OUT_COLD
+        if count == 0:
+            return self.feed_framed_document(data, size, receive_time_ns)
+        if count == 1:
+            return self.finish(self.judge(data, size, receive_time_ns))
+        while p != end:
+            p = list_entry(m, self.directory, self.table, p, end)
+            if unlikely(p == NULL):     # it was read before, so this is no memory
+                return self.finish(self.refuse(m.scan.status, error_at(m.scan.status, "", m.scan.at - data, -1)))
+            outcome = telling(outcome, self.finish(self.judge(data, size, receive_time_ns)))
+            p = list_next(p, end)
+        return outcome
+
+    cdef int feed_framed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
+        """The same, parsed."""
+        cdef Message* m = self.message
+        cdef Document document
+        cdef Envelope envelope
+        cdef int outcome = OUT_COLD
+        envelope_open(&envelope, self.table, data, size)
+        if envelope.wrapping == WRAP_OTHER:
+            return self.finish(OUT_COLD)
+        message_reset(m, data, 0)
+        if envelope.wrapping == WRAP_BROKEN:
+            return self.finish(self.refuse(BAD_SYNTAX, error_at(BAD_SYNTAX, "event", envelope.text - data, -1)))
+        self.document = None
+        try:
+            if self.read_document(self.table, envelope.text, data + size - envelope.text) != OK:
+                return self.finish(self.refuse(BAD_SYNTAX, self.refusal))
+            document = <Document>self.document
+            if envelope.wrapping != WRAP_LIST or not document.body:
+                if envelope.wrapping == WRAP_EVENT or envelope.wrapping == WRAP_ODD:
+                    event_read(document, m, self.directory, self.table)
+                    m.channel = envelope.channel
+                return self.finish(self.judge(data, size, receive_time_ns))
+            for i, body in enumerate(document.body):
+                document_open(document, m, self.directory, self.table, body, [i])
+                outcome = telling(outcome, self.finish(self.judge(data, size, receive_time_ns)))
+            return outcome
         finally:
             self.document = None
 

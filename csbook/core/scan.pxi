@@ -19,6 +19,7 @@ cdef extern from "levels.h" nogil:
         int64_t before
         int64_t zeros
         int ordered
+        int doubtful
     void csb_shapes_init(csb_shapes* shapes)
     int csb_variant_best()
     const char* csb_levels_run(
@@ -37,6 +38,7 @@ cdef struct Scan:
     int needed                          # decimals that a TOO_PRECISE number needs
     Py_ssize_t index                    # of the level that is wrong, or -1
     int part                            # 0: its price, 1: its size, -1: neither
+    int outer                           # containers around the message in its payload
 
 
 cdef inline const char* bad(Scan* s, const char* p, int status) noexcept nogil:
@@ -71,13 +73,15 @@ cdef const char* skip_number(Scan* s, const char* p) noexcept nogil:
     """JSON's grammar; an exponent or very many digits are DECLINED, since a double may overflow there."""
     cdef const char* start = p
     cdef uint64_t ignored
+    cdef int n = 8
     if p[0] == c'-':
         p += 1
     if p[0] == c'0':
         p += 1
     elif c'1' <= p[0] <= c'9':
-        if s.end - p > 8 and eight_digits(p, &ignored):
-            p += 8
+        while n == 8 and s.end - p > 8:
+            n = digits_run(p, &ignored)
+            p += n
         while c'0' <= p[0] <= c'9':
             p += 1
     else:
@@ -111,7 +115,7 @@ cdef const char* skip_nested(Scan* s, const char* p, int above) noexcept nogil:
     while True:
         # p is at an opening bracket, or after a value inside the innermost container
         if fresh:
-            if depth >= MAX_NESTING:
+            if depth >= MAX_NESTING - s.outer:
                 return bad(s, p, TOO_DEEP)
             is_object = p[0] == c'{'
             if is_object:
@@ -179,36 +183,52 @@ cdef inline const char* skip_value(Scan* s, const char* p, int above) noexcept n
     return skip_plain(s, p)
 
 
-cdef inline bint eight_digits(const char* p, uint64_t* out) noexcept nogil:
-    """Eight bytes at once, if all of them are digits. Little endian; elsewhere the caller's loop does it."""
-    cdef uint64_t word
+cdef inline int digits_run(const char* p, uint64_t* out) noexcept nogil:
+    """How many of the eight bytes from p on are digits before one is none, and their value.
+
+    Little endian; elsewhere 0, and the caller's loop does it.
+    """
+    cdef uint64_t word, marks
+    cdef int n = 8
+    out[0] = 0
     if not LITTLE_ENDIAN:
-        return False
+        return 0
     memcpy(&word, p, 8)
+    # the lowest mark is right: what borrows or carries is no digit, and only spoils what lies behind it
     word -= 0x3030303030303030ULL
-    if ((word + 0x7676767676767676ULL) | word) & 0x8080808080808080ULL:
-        return False
+    marks = ((word + 0x7676767676767676ULL) | word) & 0x8080808080808080ULL
+    if marks != 0:
+        n = csb_low_bit(marks) >> 3
+        if n == 0:
+            return 0
+        word <<= 64 - 8 * n             # zeros in front
     word = word * 10 + (word >> 8)
     out[0] = (
         (word & 0x000000FF000000FFULL) * 0x000F424000000064ULL + ((word >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL
     ) >> 32
-    return True
+    return n
 
 
 cdef const char* read_integer(Scan* s, const char* p, int64_t* out) noexcept nogil:
     """An integer as a number or as text of digits; anything else is BAD_TYPE, what does not fit TOO_LARGE."""
     cdef bint quoted = p[0] == c'"'
     cdef bint minus = False
-    cdef uint64_t value = 0
+    cdef uint64_t value = 0, low = 0
     cdef const char* digits
+    cdef int n
     if quoted:
         p += 1
     if p[0] == c'-':
         minus = True
         p += 1
     digits = p
-    if likely(s.end - p > 8 and eight_digits(p, &value)):
-        p += 8
+    if likely(s.end - p > 16):
+        n = digits_run(p, &value)
+        p += n
+        if n == 8:
+            n = digits_run(p, &low)
+            value = value * _POW10[n] + low
+            p += n
     while c'0' <= p[0] <= c'9':
         if unlikely(p - digits >= 18 and value > <uint64_t>(INT64_MAX // 10)):
             return bad(s, p, TOO_LARGE)
@@ -311,11 +331,13 @@ cdef const char* read_levels(
     s.index = -1
     if p[0] != c'[':
         return bad(s, p, BAD_TYPE)
-    p = skip_blank(p + 1, s.end)
-    if p == s.end:
-        return bad(s, p, BAD_SYNTAX)
-    if p[0] == c']':
-        return p + 1
+    p += 1
+    if unlikely(p[0] != c'['):
+        p = skip_blank(p, s.end)
+        if p == s.end:
+            return bad(s, p, BAD_SYNTAX)
+        if p[0] == c']':
+            return p + 1
     side.prices = levels.prices
     side.sizes = levels.sizes
     side.room = levels.room
@@ -324,9 +346,10 @@ cdef const char* read_levels(
     side.before = INT64_MIN
     side.zeros = 0
     side.ordered = True
+    side.doubtful = False
     while True:
         q = p
-        if _variant:
+        if _variant and not side.doubtful:
             q = csb_levels_run(_variant, s.shapes, &side, p, s.end, price_scale, size_scale)
         if q == p or q[0] == c'[' and (q - 1)[0] == c',':
             # in front of a level that the quick loop leaves
@@ -362,6 +385,8 @@ cdef const char* read_levels(
             side.ordered &= (price ^ mask) > side.before
             side.before = price ^ mask
         p = q
+        if likely(p[0] == c']'):
+            break
         if likely(p[0] == c',' and p[1] == c'['):
             p += 1
             continue

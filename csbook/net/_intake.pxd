@@ -19,6 +19,8 @@ cdef class Intake:
     cdef object line                    # the Line that cold things are told to
     cdef list callbacks                 # of on_book; shared, read afresh for every book
     cdef object call_soon               # of the loop
+    cdef readonly int source            # which of the connections that share the router this is
+    cdef public bint framed             # frames are pieces of a conversation: none goes to the router by itself
     cdef bint flush_pending
     cdef int64_t receive_ns             # wall time of the read that brought the burst; 0: between bursts
     cdef int64_t started_ns             # the same moment by the monotonic clock
@@ -33,6 +35,7 @@ cdef class Intake:
 
     # One frame, in the order of the wire. `size` bytes at `data` are valid during the call.
     cdef int take(self, int opcode, bint final, bint reserved, const char* data, Py_ssize_t size, bint last) except -1
+    cdef int route(self, const char* data, Py_ssize_t size) except -1
     cdef int message(self, const char* data, Py_ssize_t size) except -1
     cdef int other(self, int opcode, bint final, bint reserved, const char* data, Py_ssize_t size) except -1
     cdef int append(self, const char* data, Py_ssize_t size) except -1

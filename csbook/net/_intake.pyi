@@ -20,6 +20,8 @@ class Line(Protocol):
         """A message that is not the router's."""
     def refused(self) -> None:
         """The router refused a message and says why."""
+    def waiting(self) -> None:
+        """The router keeps a change that cannot be applied yet."""
     def moved(self) -> None:
         """The router has changes of state to take."""
     def failed(self, callback: Callable[[Book], object], error: Exception) -> None:
@@ -40,16 +42,23 @@ class Intake:
     messages: int
     payload_bytes: int
     bursts: int
+    source: int
+    framed: bool
     def __init__(
         self,
         line: Line,
         router: Router | None,
         callbacks: list[Callable[[Book], Any]],
         call_soon: Callable[..., Any],
+        source: int = 0,
     ) -> None: ...
+    def deliver(self, payload: bytes) -> None:
+        """A message that was found inside a framed conversation, while its frame is being read."""
     def reset(self) -> None:
         """A new connection: what the last one left half done is gone. The counters go on."""
     def flush(self) -> None:
         """End the burst that is open, if one is."""
+    def publish(self) -> None:
+        """Hand out the books that changed since the last burst; inside of one, its end will."""
     def latencies(self) -> list[int]:
         """How many messages fell into each bucket of wire to book; ``latency.percentile`` reads it."""

@@ -14,7 +14,7 @@ from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyBy
 from cpython.list cimport PyList_GET_SIZE
 from libc.string cimport memcpy, memset
 
-from csbook._core cimport OUT_APPLIED, OUT_COLD, OUT_REFUSED, Router, csbook_check_abi
+from csbook._core cimport OUT_APPLIED, OUT_BUFFERED, OUT_COLD, OUT_REFUSED, Router, csbook_check_abi
 
 cdef extern from "port.h" nogil:
     int64_t csb_monotonic_ns()
@@ -28,8 +28,9 @@ cdef Py_ssize_t max_message = MAX_MESSAGE
 
 
 cdef class Intake:
-    def __init__(self, line, Router router, list callbacks not None, call_soon):
+    def __init__(self, line, Router router, list callbacks not None, call_soon, int source=0):
         self.line = line
+        self.source = source
         self.router = router
         self.callbacks = callbacks
         self.call_soon = call_soon
@@ -47,6 +48,11 @@ cdef class Intake:
         """End the burst that is open, if one is."""
         self.flush_pending = False
         if self.receive_ns != 0:
+            self.finish()
+
+    def publish(self):
+        """Hand out the books that changed since the last burst; inside of one, its end will."""
+        if self.receive_ns == 0:
             self.finish()
 
     def latencies(self):
@@ -71,14 +77,25 @@ cdef class Intake:
             self.finish()
         return 0
 
+    def deliver(self, bytes payload not None):
+        """A message that was found inside a framed conversation, while its frame is being read."""
+        self.route(payload, len(payload))
+
     cdef int message(self, const char* data, Py_ssize_t size) except -1:
-        cdef int outcome = OUT_COLD
-        cdef int64_t elapsed
-        cdef int shift = 0
         self.messages += 1
         self.payload_bytes += <uint64_t>size
-        if self.router is not None:
-            outcome = self.router.feed_pointer(data, size, self.receive_ns)
+        if self.router is None or self.framed:
+            self.line.cold(data[:size], self.receive_ns)
+            return 0
+        return self.route(data, size)
+
+    cdef int route(self, const char* data, Py_ssize_t size) except -1:
+        cdef int outcome
+        cdef int64_t elapsed
+        cdef int shift = 0
+        cdef uint64_t quotes = self.router.quotes
+        self.router.source = self.source
+        outcome = self.router.feed_pointer(data, size, self.receive_ns)
         if outcome != OUT_COLD:
             self.depth_ns = self.started_ns
         if outcome == OUT_APPLIED:
@@ -89,10 +106,13 @@ cdef class Intake:
                 shift += 1
             self.counts[shift * 16 + <Py_ssize_t>(elapsed >> shift)] += 1
         elif outcome == OUT_COLD:
-            self.line.cold(data[:size], self.receive_ns)
+            if not self.framed and self.router.quotes == quotes:    # a quote that was fused is nobody's news
+                self.line.cold(data[:size], self.receive_ns)
         elif outcome == OUT_REFUSED:
             self.line.refused()
-        if self.router is not None and PyList_GET_SIZE(self.router.moves) != 0:
+        elif outcome == OUT_BUFFERED:
+            self.line.waiting()
+        if PyList_GET_SIZE(self.router.moves) != 0:
             self.line.moved()
         return 0
 

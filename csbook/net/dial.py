@@ -38,10 +38,13 @@ class Route:
     busy_poll_us: int | None = None
 
 
-async def dial(url: str, origin: str, listener: Callable[[], Any], *, route: Route, within: float) -> WSTransport:
+async def dial(
+    url: str, origin: str, listener: Callable[[], Any], *, route: Route, within: float, logger: Any = _LOG
+) -> WSTransport:
     """The open connection; ``listener`` makes the picows listener that serves it.
 
-    Raises ConnectError, after at most ``within`` seconds.
+    ``logger`` is given to picows, which logs the request line at level DEBUG: one that carries a key needs a logger
+    that hides it. Raises ConnectError, after at most ``within`` seconds.
     """
     opened: list[socket.socket] = []
 
@@ -59,7 +62,7 @@ async def dial(url: str, origin: str, listener: Callable[[], Any], *, route: Rou
                 enable_auto_pong=False,
                 max_frame_size=_MAX_FRAME,
                 max_redirects=0,
-                logger_name=_LOG,
+                logger_name=logger,
                 proxy=route.proxy,
                 read_buffer_init_size=_READ_BUFFER,
                 socket_factory=connect,

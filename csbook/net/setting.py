@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from csbook.guard.backoff import Backoff
 from csbook.guard.watchdog import Patience
 from csbook.net.dial import Route
+from csbook.net.locate import Locate
 from csbook.net.origin import Origin
+from csbook.wire.plain import PlainSession
+from csbook.wire.session import Session
 
 __all__ = ["Policy", "Setting"]
 
@@ -44,6 +48,9 @@ class Setting:
     messages_per_second: int
     stale_after: float
     silence_after: float | None = None
+    quiet: bool = False  # no data is owed, only frames of any kind
+    converse: Callable[..., Session] = PlainSession
+    locate: Locate | None = None  # where each dial asks for its address; None: origin and path
     hint: str = ""  # what to try when the venue cannot be reached
     route: Route = field(default_factory=Route)
     policy: Policy = field(default_factory=Policy)
@@ -54,6 +61,6 @@ class Setting:
             stale_after=self.stale_after,
             silence_after=self.silence_after,
             pong_within=policy.pong_within,
-            first_data_within=policy.first_data_within,
-            data_within=policy.data_within,
+            first_data_within=None if self.quiet else policy.first_data_within,
+            data_within=None if self.quiet else policy.data_within,
         )

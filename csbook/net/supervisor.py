@@ -1,8 +1,8 @@
 """Which stream goes over which socket, within what the venue allows.
 
 * Where a depth message does not name its symbol, each depth stream has a socket and a router of its own; where it does,
-  the books share sockets, one router a socket.
-* All other streams share sockets, filled up to the venue's limit before another one is opened.
+  the books share sockets, one router a socket. Asked for several connections, a router gets so many sockets.
+* All other streams share sockets with those of their path, filled up to the venue's limit before another is opened.
 * The limits on sockets count for every feed of the process to the same origin, since the venue counts by address. What
   cannot fit is refused with LimitError before anything is sent; what must only wait waits.
 """
@@ -10,19 +10,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from csbook._core import Book, Router
 from csbook.errors import LimitError
 from csbook.guard.budget import ConnectionBudget
+from csbook.net.lane import Lane
 from csbook.net.latency import percentile
+from csbook.net.resync import Mender
 from csbook.net.setting import Setting
 from csbook.net.stream import Stream
 from csbook.net.taps import Taps
 from csbook.venues import Dialect
 
-__all__ = ["Supervisor"]
+__all__ = ["Supervisor", "Wanted"]
 
 _AT_ONCE = 8  # dials under way at the same time
 _BUDGETS: dict[tuple[str, str], ConnectionBudget] = {}
@@ -34,33 +36,50 @@ def _budget(dialect: Dialect, origin: str) -> ConnectionBudget:
     return _BUDGETS.setdefault((dialect.name, origin), fresh)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A book, and the streams that feed it; the depth stream first."""
+
+    book: Book
+    names: tuple[str, ...]
+
+
 class Supervisor:
     """The sockets of one feed."""
 
     def __init__(
-        self, dialect: Dialect, *, setting: Setting, taps: Taps, route_books: Callable[[list[Book]], Router]
+        self,
+        dialect: Dialect,
+        *,
+        setting: Setting,
+        taps: Taps,
+        route_books: Callable[[list[Book]], Router],
+        connections: int = 1,
+        mender: Mender | None = None,
     ) -> None:
         self.streams: list[Stream] = []
         self._dialect = dialect
         self._setting = setting
         self._taps = taps
         self._route_books = route_books
+        self._connections = connections
+        self._mender = mender
         self._budget = _budget(dialect, str(setting.origin))
         self._lock = asyncio.Lock()  # one change of the plan at a time
         self._past: dict[str, int] = {}  # what the streams counted that are closed now
         self._past_latencies = [0] * 1024
 
-    async def add(self, books: dict[str, Book], names: Iterable[str]) -> None:
-        """Open what these depth streams (name to book) and other streams need; ends when all are confirmed.
+    async def add(self, books: Iterable[Wanted], others: Mapping[str, str]) -> None:
+        """Open what these books and other streams (name to path) need; ends when all are confirmed.
 
         Raises LimitError with nothing sent, ConnectError or SubscribeError with nothing of it left open.
         """
         async with self._lock:
             taken = {name for stream in self.streams for name in stream.names}
-            fresh = [name for name in dict.fromkeys(names) if name not in taken]
+            fresh = {name: path for name, path in others.items() if name not in taken}
             shared, apart = self._plan(fresh)
-            made = [self._stream(part, list(part.values())) for part in self._parts(books)]
-            made += [self._stream(dict.fromkeys(part), []) for part in apart]
+            made = [stream for part in self._parts(list(books)) for stream in self._lane(part)]
+            made += [self._stream(names, path=path) for path, names in apart]
             self._admit(len(made))
             self.streams += made
             try:
@@ -78,13 +97,21 @@ class Supervisor:
         gone, unwanted = set(symbols), list(names)
         async with self._lock:
             closing: list[Stream] = []
+            leaving: list[tuple[Lane, dict[str, tuple[str, ...]]]] = []
             for stream in tuple(self.streams):
-                if stream.router is None:
+                if stream.lane is None:
                     stream.remove(unwanted)
                     if not stream.names:
                         closing.append(stream)
-                elif gone.issuperset(stream.router.books):
+                elif gone.issuperset(stream.lane.names):
                     closing.append(stream)
+                else:
+                    parts = {symbol: stream.lane.names[symbol] for symbol in gone & stream.lane.names.keys()}
+                    stream.remove([name for names in parts.values() for name in names])
+                    leaving.append((stream.lane, parts))
+            for lane, parts in leaving:
+                for symbol in parts:
+                    lane.drop(symbol, "unsubscribed")
             for stream in closing:
                 self._leave(stream)
             await asyncio.gather(*(stream.close("unsubscribed") for stream in closing))
@@ -95,6 +122,8 @@ class Supervisor:
         for stream in streams:
             stream.shut("feed closed")
             self._leave(stream)
+        if self._mender is not None:
+            await self._mender.close()
         await asyncio.gather(*(stream.close() for stream in streams))
 
     def counts(self) -> dict[str, int]:
@@ -103,6 +132,9 @@ class Supervisor:
         for stream in self.streams:
             for name, count in stream.counts().items():
                 total[name] = total.get(name, 0) + count
+        if self._mender is not None:
+            total["resyncs"] = self._mender.resyncs
+            total["resync_retries"] = self._mender.retries
         return total
 
     def latency(self, share: float) -> int:
@@ -112,22 +144,30 @@ class Supervisor:
             counts = [a + b for a, b in zip(counts, stream.intake.latencies(), strict=True)]
         return percentile(counts, share)
 
-    def _parts(self, books: dict[str, Book]) -> list[dict[str, Book]]:
-        """The depth streams by socket."""
-        size = self._dialect.limits.streams_per_connection if self._dialect.named_depth else 1
-        names = list(books)
-        return [{name: books[name] for name in names[at : at + size]} for at in range(0, len(names), size)]
+    def _parts(self, books: list[Wanted]) -> list[list[Wanted]]:
+        """The books by socket: as many as fit with all their streams; one where a message does not say whose it is."""
+        if not books or not self._dialect.named_depth:
+            return [[wanted] for wanted in books]
+        size = max(1, self._dialect.limits.streams_per_connection // max(len(wanted.names) for wanted in books))
+        return [books[at : at + size] for at in range(0, len(books), size)]
 
-    def _plan(self, names: list[str]) -> tuple[list[tuple[Stream, list[str]]], list[list[str]]]:
-        """Where the other streams go: on open sockets with room, then on new ones."""
+    def _plan(self, names: Mapping[str, str]) -> tuple[list[tuple[Stream, list[str]]], list[tuple[str, list[str]]]]:
+        """Where the other streams go: on open sockets of their path with room, then on new ones."""
         limit = self._dialect.limits.streams_per_connection
+        by_path: dict[str, list[str]] = {}
+        for name, path in names.items():
+            by_path.setdefault(path, []).append(name)
         shared: list[tuple[Stream, list[str]]] = []
-        for stream in self.streams:
-            room = limit - len(stream.names) if stream.router is None else 0
-            if room > 0 and names:
-                shared.append((stream, names[:room]))
-                names = names[room:]
-        return shared, [names[at : at + limit] for at in range(0, len(names), limit)]
+        apart: list[tuple[str, list[str]]] = []
+        for path, wanted in by_path.items():
+            left = wanted
+            for stream in self.streams:
+                room = limit - len(stream.names) if stream.lane is None and stream.path == path else 0
+                if room > 0 and left:
+                    shared.append((stream, left[:room]))
+                    left = left[room:]
+            apart += [(path, left[at : at + limit]) for at in range(0, len(left), limit)]
+        return shared, apart
 
     def _admit(self, count: int) -> None:
         if count and not self._budget.admits(count):
@@ -148,12 +188,23 @@ class Supervisor:
             self._past[name] = self._past.get(name, 0) + count
         self._past_latencies = [a + b for a, b in zip(self._past_latencies, stream.intake.latencies(), strict=True)]
 
-    def _stream(self, names: Iterable[str], books: list[Book]) -> Stream:
+    def _lane(self, part: list[Wanted]) -> list[Stream]:
+        """The connections of one router."""
+        lane = Lane(
+            self._route_books([wanted.book for wanted in part]),
+            {wanted.book.symbol: wanted.names for wanted in part},
+            taps=self._taps,
+            mender=self._mender,
+            resubscribe=self._dialect.resubscribe,
+        )
+        names = [name for wanted in part for name in wanted.names]
+        return [self._stream(names, lane=lane) for _ in range(self._connections)]
+
+    def _stream(self, names: Iterable[str], *, path: str | None = None, lane: Lane | None = None) -> Stream:
         setting = self._setting
-        if not books:
-            setting = replace(setting, silence_after=None)
-        router = self._route_books(books) if books else None
-        return Stream(names, setting=setting, budget=self._budget, taps=self._taps, router=router)
+        if lane is None:
+            setting = replace(setting, silence_after=None, path=setting.path if path is None else path)
+        return Stream(names, setting=setting, budget=self._budget, taps=self._taps, lane=lane)
 
     async def _open(self, made: list[Stream], shared: list[tuple[Stream, list[str]]]) -> None:
         gate = asyncio.Semaphore(_AT_ONCE)

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from weakref import WeakSet
 
 from csbook._core import Book
-from csbook.types import Alert, State, Ticker, Trade
+from csbook.types import Alert, Candle, State, Ticker, Trade
 
 __all__ = ["Books", "Records", "Taps"]
 
@@ -26,7 +26,7 @@ OnState: TypeAlias = Callable[[Book, State, State, str], object]
 OnError: TypeAlias = Callable[[Exception], object]
 
 OnAlert: TypeAlias = Callable[[Alert], object]
-RecordT = TypeVar("RecordT", Trade, Ticker)
+RecordT = TypeVar("RecordT", Trade, Ticker, Candle)
 
 
 class Books(AsyncIterator[Book]):
@@ -142,7 +142,7 @@ class Taps:
             for tap in self._books:
                 tap.push(book)
 
-    def record(self, record: Trade | Ticker) -> None:
+    def record(self, record: Trade | Ticker | Candle) -> None:
         for tap in tuple(self._records):
             if type(record) is tap.kind and not tap.push(record):
                 self.dropped += 1

@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from csbook.errors import UsageError
 from csbook.venues.dialect import Dialect
 
-__all__ = ["Dialect", "dialect", "names"]
+if TYPE_CHECKING:
+    from csbook.venues.trading import Trading
 
-# name -> module; a module is imported when its venue is asked for
-_MODULES = {"coinswitch": "coinswitch"}
+__all__ = ["Dialect", "dialect", "names", "trading_names", "trading_table"]
+
+# name -> where its facts stand; a module is imported when its venue is asked for
+_PLACES = {
+    "binance": ("binance", "DIALECT"),
+    "bybit": ("bybit", "DIALECT"),
+    "coinswitch": ("coinswitch", "DIALECT"),
+    "coinswitch-hft": ("coinswitch_hft", "DIALECT"),
+    "coinswitch-sio": ("coinswitch_sio", "DIALECT"),
+    "coinswitch-sio-spot": ("coinswitch_sio", "SPOT"),
+    "kucoin": ("kucoin", "DIALECT"),
+}
+# those that can be traded on, too
+_TRADING = {"coinswitch": "coinswitch_trading"}
 
 
 def names() -> tuple[str, ...]:
     """The venues that a feed can be opened on."""
-    return tuple(sorted(_MODULES))
+    return tuple(sorted(_PLACES))
 
 
 def dialect(name: str) -> Dialect:
     """The facts of one venue. Raises UsageError for a venue that csbook does not speak."""
-    module = _MODULES.get(name)
-    if module is None:
+    place = _PLACES.get(name)
+    if place is None:
         raise UsageError(f"unknown venue {name!r}; csbook speaks: {', '.join(names())}")
     from importlib import import_module
 
-    found = import_module(f"csbook.venues.{module}").DIALECT
+    found = getattr(import_module(f"csbook.venues.{place[0]}"), place[1])
     assert isinstance(found, Dialect)
+    return found
+
+
+def trading_names() -> tuple[str, ...]:
+    """The venues that can be traded on."""
+    return tuple(sorted(_TRADING))
+
+
+def trading_table(name: str) -> Trading:
+    """The private side of one venue. Raises UsageError for a venue that csbook does not trade on."""
+    module = _TRADING.get(name)
+    if module is None:
+        raise UsageError(f"cannot trade on {name!r}; csbook trades on: {', '.join(trading_names())}")
+    from importlib import import_module
+
+    found: Trading = import_module(f"csbook.venues.{module}").TRADING
     return found

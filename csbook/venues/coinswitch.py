@@ -5,6 +5,8 @@ documents other transports (Socket.IO and NATS); this dialect is not official an
 The guide leaves three things open; csbook takes Binance's shape, which the guide says the venue resembles:
 confirmations (``{"result":null,"id":n}`` or ``{"error":{"code":..,"msg":..},"id":n}``), 1,024 streams a socket,
 and ten messages a second from a client.
+
+The private half is in ``coinswitch_trading``.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ DIALECT = Dialect(
     depths=(5, 10, 20),
     default_depth=20,
     book_stream="{symbol}@depth{depth}",
+    changes_stream="{symbol}@depth",
+    anchor_depth=20,
     trade_stream="{symbol}@trade",
     ticker_stream="{symbol}@ticker",
     all_tickers_stream="!ticker@arr",

@@ -6,9 +6,14 @@ depth message is laid out is in the core's table of the same name (``core/tables
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Dialect", "Limits"]
+from csbook.types import Instrument
+from csbook.wire.plain import PlainSession
+from csbook.wire.session import Session
+
+__all__ = ["Dialect", "Limits", "Rest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """What of the market is asked for by REST. ``{symbol}`` in a path is the venue's spelling."""
+
+    calls_per_window: int  # of the snapshot call, a part of what the venue allows in all
+    window_s: float
+    snapshot: str = ""  # path and query of a snapshot that changes can join; "" where the stream brings its own
+    instruments: str = ""  # path and query of the rules of all symbols
+    token: str = ""  # path that a POST gets the address of a socket from
+    read_instruments: Callable[[bytes], dict[str, Instrument]] | None = None
+    audit: str = ""  # path and query of a snapshot to compare with, where it is another one
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """The public side of one venue."""
 
@@ -32,8 +50,8 @@ class Dialect:
     ws_origin: str  # scheme and host; ``url=`` replaces it
     rest_origin: str
     market_path: str  # path of a public socket; ``{stream}`` is the first stream asked for
-    depths: tuple[int, ...]  # levels of the depth channel that the venue offers
-    default_depth: int
+    depths: tuple[int, ...]  # levels of the depth channels that the venue offers
+    default_depth: int | None  # None: the venue has one depth channel, and decides how many levels it shows
     book_stream: str  # ``{symbol}`` in the venue's spelling, ``{depth}``
     trade_stream: str
     ticker_stream: str
@@ -43,10 +61,64 @@ class Dialect:
     sequenced: bool  # True: a lost change can be noticed, so a lost connection is a GAP and not a STALE
     limits: Limits
     stale_after_s: float  # no frame of any kind for so long: the books are STALE
-    silence_after_s: dict[str, float] = field(default_factory=dict)  # channel -> longest silence that is normal
+    silence_after_s: Mapping[int, float] = field(default_factory=dict)  # depth -> longest silence that is normal
+    quiet: bool = False  # a subscription may bring nothing for any time: only frames of any kind are owed
+    changes_stream: str = ""  # every level, by changes: depth 0
+    anchor_depth: int = 0  # the depth channel whose snapshots the changes join, where REST has none
+    touch_stream: str = ""  # the venue's own best bid and ask
+    candle_stream: str = ""
+    paths: Mapping[str, str] = field(default_factory=dict)  # channel -> path, where it is not market_path
+    converse: Callable[..., Session] = PlainSession
+    spell: Callable[[str], str] = str.upper  # a symbol as the venue's messages spell it
+    rest: Rest | None = None
+    resubscribe: bool = False  # a gap is mended by subscribing again
+    core: str = ""  # the name of the core's table, where it is another one
+    slashes: bool = False  # a symbol may be spelled BASE/QUOTE
+    spot: str = ""  # the dialect that speaks for symbols with a slash
     official: bool = True
     instead: str = ""  # what to try when the venue refuses an unofficial dialect
 
+    @property
+    def table(self) -> str:
+        """The core's table that reads its messages."""
+        return self.core or self.name
+
+    @property
+    def offered(self) -> tuple[int, ...]:
+        """The depths that a book can be asked for; 0: every level, by changes."""
+        return (0, *self.depths) if self.changes_stream else self.depths
+
     def venue_symbol(self, symbol: str) -> str:
         """A symbol as stream names spell it."""
-        return symbol.lower() if self.lower_case_symbols else symbol.upper()
+        spelled = self.spell(symbol)
+        return spelled.lower() if self.lower_case_symbols else spelled
+
+    def path(self, channel: str) -> str:
+        """The path of the socket for a channel."""
+        return self.paths.get(channel, self.market_path)
+
+    def streams(self, channel: str, symbol: str, depth: int | None = None) -> tuple[str, ...]:
+        """The names of the streams that make up a channel of a symbol; none: the venue has no such channel."""
+        if channel == "book" and depth == 0:
+            templates = [self.changes_stream]
+            if self.anchor_depth:
+                templates.append(self.book_stream.format(symbol="{symbol}", depth=self.anchor_depth))
+        else:
+            templates = [
+                {
+                    "book": self.book_stream,
+                    "touch": self.touch_stream,
+                    "trades": self.trade_stream,
+                    "tickers": self.ticker_stream,
+                    "all_tickers": self.all_tickers_stream,
+                    "candles": self.candle_stream,
+                }[channel]
+            ]
+        spelled = self.venue_symbol(symbol) if symbol else ""
+        return tuple(template.format(symbol=spelled, depth=depth) for template in templates if template)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What can be subscribed to."""
+        named = ("book", "touch", "trades", "tickers", "all_tickers", "candles")
+        return tuple(channel for channel in named if self.streams(channel, "X", self.default_depth))

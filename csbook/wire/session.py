@@ -12,9 +12,21 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from csbook.errors import BadMessage
-from csbook.types import Ticker, Trade
+from csbook.types import Candle, Ticker, Trade
 
-__all__ = ["Confirmed", "Event", "Malformed", "Pace", "Record", "Refused", "Session", "Unconfirmed", "Unknown"]
+__all__ = [
+    "Confirmed",
+    "Depth",
+    "Event",
+    "Lost",
+    "Malformed",
+    "Pace",
+    "Record",
+    "Refused",
+    "Session",
+    "Unconfirmed",
+    "Unknown",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class Unconfirmed:
 class Record:
     """A message that is a record, exact and frozen."""
 
-    record: Trade | Ticker
+    record: Trade | Ticker | Candle
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,21 @@ class Unknown:
     kind: str
 
 
-Event: TypeAlias = Confirmed | Refused | Unconfirmed | Record | Malformed | Unknown
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A depth message that was wrapped in the conversation: for the core. Only of sessions that are ``framed``."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The conversation is over, though the socket may still stand."""
+
+    reason: str
+
+
+Event: TypeAlias = Confirmed | Refused | Unconfirmed | Record | Malformed | Unknown | Depth | Lost
 
 
 class Pace(Protocol):
@@ -80,6 +106,17 @@ class Pace(Protocol):
 
 class Session(Protocol):
     """The talk of one connection. Times are monotonic seconds, ``receive_time_ns`` is wall time."""
+
+    @property
+    def binary(self) -> bool:
+        """Whether what it sends goes out as binary frames."""
+
+    @property
+    def framed(self) -> bool:
+        """Whether its frames are no messages but pieces of a stream of them: nothing goes to the core by itself."""
+
+    def opened(self, now: float) -> None:
+        """The socket stands. What is to be said first, and what is to be waited for, counts from here."""
 
     def subscribe(self, streams: Iterable[str]) -> None:
         """Ask for streams; the frames come from ``frames``, the answer is a Confirmed, Refused or Unconfirmed."""

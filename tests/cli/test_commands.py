@@ -21,7 +21,7 @@ def test_the_commands() -> None:
     ("name", "options"),
     [
         ("demo", {"--seconds", "--json"}),
-        ("watch", {"--venue", "--ws-url", "--rest-url", "--depth", "--spin", "--seconds", "--json"}),
+        ("watch", {"--venue", "--ws-url", "--rest-url", "--depth", "--spin", "--metrics", "--seconds", "--json"}),
         ("sim", {"--venue", "--port", "--speed", "--fault", "--symbols", "--seed", "--seconds", "--json"}),
     ],
 )
@@ -68,7 +68,7 @@ def test_demo_shows_the_recorded_symbol(asked: list[tuple[str, Any, dict[str, An
 
 
 def test_watch_takes_it_all(asked: list[tuple[str, Any, dict[str, Any]]]) -> None:
-    where = ["--ws-url", "ws://127.0.0.1:1", "--rest-url", "http://127.0.0.1:1"]
+    where = ["--ws-url", "ws://127.0.0.1:1", "--rest-url", "http://127.0.0.1:1", "--metrics", "9101"]
     invoke(["watch", "BTCUSDT", "--venue", "coinswitch", *where, "--depth", "10", "--spin", "--seconds", "3"])
     view = run.View(
         "coinswitch",
@@ -77,6 +77,7 @@ def test_watch_takes_it_all(asked: list[tuple[str, Any, dict[str, Any]]]) -> Non
         ws_url="ws://127.0.0.1:1",
         rest_url="http://127.0.0.1:1",
         seconds=3.0,
+        metrics=("127.0.0.1", 9101),
     )
     assert asked == [("watch", (view,), {}), ("run", (), {"spin": True})]
 

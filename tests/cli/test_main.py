@@ -83,7 +83,12 @@ def test_rich_is_missed_before_anything_is_open() -> None:
     assert_missing("rich", ["demo"], "sys.stdout.isatty = lambda: True")
 
 
-def assert_missing(name: str, arguments: list[str], before: str = "") -> None:
+def test_the_extra_for_metrics() -> None:
+    arguments = ["watch", "BTCUSDT", "--venue", "coinswitch", "--metrics", "9101"]
+    assert_missing("prometheus_client", arguments, extra="metrics")
+
+
+def assert_missing(name: str, arguments: list[str], before: str = "", extra: str = "cli") -> None:
     """Without that package, and without it in the processes that are started."""
     text = f"""
 import os, sys, tempfile
@@ -99,7 +104,7 @@ sys.exit(code)
 """
     ended = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=30, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == f'csbook: {name} is not installed: pip install "csbook[cli]"\n'
+    assert ended.stderr == f'csbook: {name} is not installed: pip install "csbook[{extra}]"\n'
 
 
 def test_another_import_error_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from fractions import Fraction
 import pytest
 
 import csbook
-from csbook import Side
+from csbook import Side, _core
 from oracle import OracleBook, as_text
 
 CLOSE = 1e-13  # relative; a few roundings of a double
@@ -181,6 +181,41 @@ def test_depth_within_includes_a_bound_that_is_no_double(bps: float) -> None:
     assert oracle.mid() == 10_000
     assert book.depth_within("BUY", bps) == 1.0
     assert book.depth_within("SELL", bps) == 2.0
+
+
+def test_depth_within_at_the_end_of_the_scale() -> None:
+    """Prices near the largest int64, and bounds beyond it."""
+    most = 2**63 - 1
+    book, _ = pair([["9200000000000000000", "1"]], [["9200000100000000000", "2"], ["9220000000000000000", "4"]], (0, 0))
+    assert book.depth_within("SELL", 0.1) == 2.0
+    assert book.depth_within("SELL", 30.0) == 6.0
+    book, _ = pair([["9000000000000000000", "1"]], [["9100000000000000000", "2"], [str(most), "4"]], (0, 0))
+    assert book.depth_within("SELL", 60.0) == 2.0
+    for bps in (1000.0, 1e6, 1e300):
+        assert book.depth_within("SELL", bps) == 6.0
+        assert book.depth_within("BUY", bps) == 1.0
+
+
+@pytest.mark.parametrize("scanner", ["plain", "avx2"])
+def test_sums_of_sizes_small_and_large(scanner: str) -> None:
+    """Exact, then rounded once: whether all sizes are small, one is large, or the sum is above any int64."""
+    before = _core._scanner()
+    try:
+        _core._scanner(scanner)
+    except csbook.errors.UsageError:
+        pytest.skip(f"this processor does not run the {scanner} variant")
+    try:
+        rng = random.Random(6)
+        for bits in (1, 20, 45, 46, 47, 53, 62, 63):
+            for count in (1, 2, 3, 4, 7, 8, 33, 200):
+                sizes = [rng.randrange(2 ** (bits - 1), 2**bits) for _ in range(count)]
+                for most in (0, 2**45, 2**46 - 1, 2**46, 2**62, 2**63 - 1):
+                    sizes[rng.randrange(count)] = most or sizes[0]
+                    asks = [[str(10**9 + at), str(size)] for at, size in enumerate(sizes, 1)]
+                    book, _ = pair([[str(10**9), "1"]], asks, (0, 0))
+                    assert book.depth_within("SELL", 10.0) == float(sum(sizes))
+    finally:
+        _core._scanner(before)
 
 
 def test_large_books_do_not_overflow() -> None:

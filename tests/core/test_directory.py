@@ -9,7 +9,7 @@ import pytest
 import csbook
 from csbook import Outcome, State
 from csbook.errors import UsageError
-from oracle import OracleBook, diff, dump, seed_depth, stream
+from oracle import OracleBook, diff, dump, seed_depth, sio_depth, stream
 from twins import ROUND, books, live
 
 BIDS, ASKS = ROUND
@@ -25,6 +25,20 @@ def test_a_symbol_in_any_case(spelled: str, named: str) -> None:
     wrapped = csbook.Router("coinswitch", books(spelled, "ETHUSDT"))
     assert wrapped.feed(dump(stream(f"{named}@depth20", seed_depth(1, BIDS, ASKS)))) is Outcome.APPLIED
     assert [book.state for book in wrapped.books.values()] == [State.LIVE, State.EMPTY]
+
+
+@pytest.mark.parametrize("spelled", ["BTC,INR", "btc,inr", "BTC/INR", "Btc/Inr"])
+def test_coinswitch_spells_a_pair_in_two_ways(spelled: str) -> None:
+    """A comma on its sockets, a slash elsewhere; joined is another instrument."""
+    for named in ("BTC,INR", "btc/inr"):
+        router = csbook.Router("coinswitch-sio", books(spelled, "BTCINR", "BTC,IN", "BTC-INR"))
+        assert router.feed(dump(sio_depth(1, BIDS, ASKS, named))) is Outcome.APPLIED
+        assert router.feed_parsed(dump(sio_depth(1, BIDS, ASKS, named))) is Outcome.APPLIED
+        router.disconnected([named])
+        assert router.feed_snapshot(named, dump({"data": sio_depth(1, BIDS, ASKS, named)})) is Outcome.APPLIED
+        assert [book.state for book in router.books.values()] == [State.LIVE, *[State.EMPTY] * 3]
+    with pytest.raises(UsageError, match="two books"):
+        csbook.Router("coinswitch-sio", books(spelled, "BTC/INR", "BTC,INR"))
 
 
 def test_symbols_that_share_their_beginning() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import csbook
 from csbook import Outcome
-from oracle import OracleBook, dump, quote, seed_depth, stream
+from oracle import OracleBook, diff, dump, hft_depth, quote, seed_depth, sio_event, stream
 from twins import ASKS, BIDS, KINDS, Twins, a_depth, expected
 
 
@@ -93,6 +93,15 @@ MESSAGES: dict[str, Callable[[], tuple[str, bytes]]] = {
     "changes of the seed": lambda: ("coinswitch", dump(stream("btcusdt@depth", a_depth("binance")))),
     "unknown keys": lambda: ("binance", dump(a_depth("binance") | {"ps": "", "x": {"y": [1, None, "\\ \u00e9"]}})),
     "trade": lambda: ("binance", dump({"e": "trade", "E": 1, "s": "BTCUSDT", "p": "1.5", "m": True, "X": [{}]})),
+    "event payload": lambda: ("coinswitch-sio", dump(a_depth("coinswitch-sio"))),
+    "event": lambda: ("coinswitch-sio", sio_event(a_depth("coinswitch-sio"))),
+    "event with data": lambda: ("coinswitch-sio", sio_event({"data": a_depth("coinswitch-sio")}, "/exchange_2,7")),
+    "answer": lambda: ("coinswitch-sio", sio_event(a_depth("coinswitch-sio") | {"success": True}, "")),
+    "one of hft": lambda: ("coinswitch-hft", dump(a_depth("coinswitch-hft"))),
+    "list": lambda: (
+        "coinswitch-hft",
+        dump([hft_depth(11, BIDS, ASKS), a_depth("coinswitch-hft"), hft_depth(12, BIDS, ASKS, "ETHUSDT")]),
+    ),
     "spaced": lambda: ("coinswitch", json.dumps(a_depth("coinswitch"), indent=1).encode()),
 }
 
@@ -155,6 +164,20 @@ def test_a_number_in_json_keeps_its_digits() -> None:
         assert int(each.ask_prices_raw[0]) == 9007199254740993001
         assert int(each.bid_prices_raw[0]) == 6180012345678
     assert book.digest() == twin.digest()
+
+
+@pytest.mark.parametrize("odd", [True, False])
+def test_a_parsed_change_that_waited_leaves_nothing_to_the_next(odd: bool) -> None:
+    """The last one in the buffer was parsed, and the next is read by the scanner: its levels are its own."""
+    router = csbook.Router("coinswitch", csbook.Book("BTCUSDT"))
+    book = router.books["BTCUSDT"]
+    waits = diff(11, 20, 10, [["98", "5"]]) | ({"zz": "\\"} if odd else {})
+    assert router.feed(dump(stream("btcusdt@depth", waits))) is Outcome.BUFFERED
+    assert router.feed(dump(stream("btcusdt@depth20", seed_depth(15, [["100", "1"]], [])))) is Outcome.APPLIED
+    assert book.bids().tolist() == [[100, 1], [98, 5]]
+    assert router.feed(dump(stream("btcusdt@depth", diff(21, 30, 20, [["97", "7"]])))) is Outcome.APPLIED
+    assert book.bids().tolist() == [[100, 1], [98, 5], [97, 7]]
+    assert router.counts["declined"] == 2 * odd
 
 
 def test_the_slow_path_is_counted() -> None:

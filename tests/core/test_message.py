@@ -10,10 +10,10 @@ import pytest
 
 from csbook import Book, Outcome, Router, State
 from oracle import OracleBook, core_raw, dump, seed_depth, stream
-from twins import KINDS, Twins, a_depth, expected
+from twins import ALL_KINDS, KINDS, OFFICIAL, Twins, a_depth, expected
 
 
-@KINDS
+@ALL_KINDS
 def test_any_key_order(venue: str, mixed: bool) -> None:
     message = a_depth(venue)
     rng = random.Random(3)
@@ -24,7 +24,7 @@ def test_any_key_order(venue: str, mixed: bool) -> None:
         assert twins.book.digest() == expected(venue).digest()
 
 
-@KINDS
+@ALL_KINDS
 def test_any_whitespace(venue: str, mixed: bool) -> None:
     tokens = dump(a_depth(venue))
     spaced = tokens
@@ -46,7 +46,7 @@ NESTED = [
 ]  # fmt: skip
 
 
-@KINDS
+@ALL_KINDS
 @pytest.mark.parametrize("value", NESTED, ids=lambda value: ascii(value)[:30])
 def test_unknown_keys_are_read_over(venue: str, mixed: bool, value: str) -> None:
     message = a_depth(venue)
@@ -64,7 +64,7 @@ def test_unknown_keys_are_read_over(venue: str, mixed: bool, value: str) -> None
         assert twins.book.digest() == expected(venue).digest()
 
 
-@KINDS
+@ALL_KINDS
 def test_levels_as_numbers(venue: str, mixed: bool) -> None:
     text = dump(a_depth(venue)).decode()
     for words in ("30149.99", "0", "30149.97", "7", "30150.00", "0.25", "30151", "9"):
@@ -75,7 +75,7 @@ def test_levels_as_numbers(venue: str, mixed: bool) -> None:
     assert twins.book.digest() == expected(venue).digest()
 
 
-@KINDS
+@ALL_KINDS
 def test_keys_that_only_begin_or_end_like_known_ones(venue: str, mixed: bool) -> None:
     extra = {"b2": [["1", "1"]], "bid": [["1", "1"]], "bidss": 1, "Bids": 2, " bids": 3, "uu": 4, "": 5, "E2": "x"}
     extra |= {"lastUpdateId2": "no", "lastUpdateI": [], "S": "OTHER", "ss": "OTHER"}
@@ -126,11 +126,11 @@ WRONG_TYPES = [
 ]  # fmt: skip
 
 
-@KINDS
+@ALL_KINDS
 @pytest.mark.parametrize("levels", WRONG_TYPES, ids=ascii)
 def test_sides_that_are_no_sides(venue: str, mixed: bool, levels: str) -> None:
     text = dump(a_depth(venue)).decode()
-    for key in ('"bids"', '"asks"') if venue == "coinswitch" else ('"b"', '"a"'):
+    for key in ('"b"', '"a"') if venue in ("binance", "coinswitch-hft") else ('"bids"', '"asks"'):
         start = text.index(key) + len(key) + 1
         payload = text[:start] + levels + text[text.index("]]", start) + 2 :]
         twins = Twins(venue, mixed=mixed)
@@ -218,6 +218,46 @@ def test_two_words_for_one_thing(extra: str) -> None:
     assert twins.feed(payload[:-1] + f",{extra}}}".encode()) is Outcome.REFUSED
     assert twins.feed(f"{{{extra},".encode() + payload[1:]) is Outcome.REFUSED
     assert twins.book.digest() == before
+
+
+@pytest.mark.parametrize("feed", ["feed", "feed_parsed"])
+def test_every_field_by_both_of_its_words(feed: str) -> None:
+    """A depth message is told by its words also where each of them comes as the second of two."""
+    one = {"b": [["1", "1"]], "a": [["2", "1"]], "u": 5}
+    other = seed_depth(5, [["1", "1"]], [["2", "1"]])
+    for message in (one | other, other | one):
+        router = Router("coinswitch", Book("BTCUSDT"))
+        assert getattr(router, feed)(dump(message)) is Outcome.REFUSED
+        assert router.books["BTCUSDT"].state is State.EMPTY
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("venue", OFFICIAL)
+@pytest.mark.parametrize("value", WRONG_IDS)
+def test_timestamps_that_are_none(venue: str, mixed: bool, value: str) -> None:
+    word = "timestamp" if venue == "coinswitch-sio" else "t"
+    text = dump(a_depth(venue)).decode()
+    twins = Twins(venue, mixed=mixed)
+    before = core_raw(twins.book)
+    assert f'"{word}":12,' in text
+    assert twins.feed_depth(text.replace(f'"{word}":12,', f'"{word}":{value},').encode()) is Outcome.REFUSED
+    assert (core_raw(twins.book), twins.book.state) == (before, State.LIVE)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("venue", OFFICIAL)
+def test_a_missing_part_of_a_whole_book(venue: str, mixed: bool) -> None:
+    message = a_depth(venue)
+    words = {"timestamp": "timestamp", "bids": "bids", "asks": "asks"}
+    if venue == "coinswitch-hft":
+        words = {"t": "last update id", "b": "bids", "a": "asks"}
+    for key, field in words.items():
+        twins = Twins(venue, mixed=mixed)
+        before = core_raw(twins.book)
+        assert twins.feed_depth(dump({k: v for k, v in message.items() if k != key})) is Outcome.REFUSED
+        for router in twins.routers:
+            assert router.last_refusal == f"{field}: missing"
+        assert (core_raw(twins.book), twins.book.state) == (before, State.LIVE)
 
 
 SCALES = [(8, 8), (8, 3), (3, 4), (2, 8)]

@@ -19,7 +19,20 @@ import pytest
 
 import csbook
 from csbook import Outcome, State
-from oracle import DiffFeed, OracleBook, Recording, as_text, core_raw, dump, scaled, seed_depth
+from oracle import (
+    DiffFeed,
+    OracleBook,
+    Recording,
+    ReplaceFeed,
+    as_text,
+    core_raw,
+    dump,
+    hft_depth,
+    scaled,
+    seed_depth,
+    sio_depth,
+    sio_event,
+)
 
 LIVE = (State.LIVE, State.CROSSED)
 
@@ -346,3 +359,34 @@ def test_bytes_broken_at_random_are_never_live_and_wrong(truth: Truth) -> None:
             assert book.state is State.LIVE
     assert refused > 10
     assert healed > 10
+
+
+@pytest.mark.parametrize("feed", ["feed", "feed_parsed"])
+@pytest.mark.parametrize("venue", ["coinswitch-sio", "coinswitch-hft"])
+def test_the_same_market_told_as_whole_books(truth: Truth, venue: str, feed: str) -> None:
+    """The best fifty levels of a recorded book after each change, in some disorder, as two venues write it."""
+    rng = random.Random(venue)
+    book = csbook.Book("BTC/USDT", price_decimals=2, size_decimals=3)
+    router = csbook.Router(venue, [book])
+    words = ("timestamp", "bids", "asks") if venue == "coinswitch-sio" else ("t", "b", "a")
+    model = ReplaceFeed(OracleBook(2, 3), words)
+    seen = set()
+    for step in range(0, 600, 5):
+        at = max(0, step - rng.randrange(1, 12)) if rng.random() < 0.2 else step
+        read = json.loads(truth.snapshots[at])
+        sides = read["bids"][:50], read["asks"][:50]
+        message = (sio_depth if venue == "coinswitch-sio" else hft_depth)(read["lastUpdateId"], *sides, "btc/usdt")
+        wanted = model.feed(message)
+        if venue == "coinswitch-sio":
+            payload = rng.choice((dump(message), sio_event(message), sio_event({"data": message}, "/exchange_2,4")))
+        else:
+            payload = rng.choice((dump(message), dump([message]), dump([hft_depth(1, [], [], "ETH/USDT"), message])))
+        assert getattr(router, feed)(payload).name == wanted
+        assert book.state.name == model.state
+        assert book.digest() == model.book.digest()
+        seen.add(wanted)
+        if rng.random() < 0.02:
+            router.disconnected()
+            model.disconnected()
+    assert seen == {"APPLIED", "IGNORED"}
+    assert router.counts["declined"] == (0 if feed == "feed" else 120)

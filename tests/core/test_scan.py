@@ -212,3 +212,31 @@ def test_what_is_passed_over_is_json(venue: str, value: str) -> None:
     assert twins.feed(f'{{"x":{value},'.encode() + payload[1:]) is Outcome.REFUSED
     assert twins.feed(f'{{"x":[{{"y":{value}}}],'.encode() + payload[1:]) is Outcome.REFUSED
     assert twins.book.digest() == before
+
+
+IDS = [*("123456789012345678901"[:size] for size in range(1, 22)), "0", "00", "007", "-5", "-", "", "9" * 16, "9" * 17,
+       "9223372036854775807", "9223372036854775808", "18446744073709551616", "1" * 30, "0" * 17 + "12"]  # fmt: skip
+ENDS = [b"", b'"', b"/", b":", b";", b" ", b".", b".5", b"e3", b"E", b"-", b"a", b"\x00", b"\x80", b"\xff", b"x1"]
+
+
+@pytest.mark.parametrize("digits", IDS)
+def test_an_integer_of_any_length_before_anything(digits: str) -> None:
+    """Read eight digits at a time where as many are left: what ends them and what stands behind changes nothing."""
+    twins = Twins("coinswitch")
+    sides = b'"bids":[["5","1"]],"asks":[["6","1"]]'
+    for end in ENDS:
+        for quote in (b"", b'"'):
+            number = quote + digits.encode() + end + quote
+            for payload in (
+                b'{"lastUpdateId":' + number + b"," + sides + b"}",
+                b"{" + sides + b',"lastUpdateId":' + number + b"}",
+                b"{" + sides + b',"lastUpdateId":1' + b',"zz":' + number + b"}",
+                b"{" + sides + b',"zz":' + number + b',"lastUpdateId":1}',
+            ):
+                for router in twins.routers:
+                    router.disconnected()
+                outcome = twins.feed(payload)
+                if not end and payload.startswith(b'{"last'):
+                    plain = digits.isdigit() and (quote or digits == "0" or digits[0] != "0") and int(digits) < 2**63
+                    assert (outcome is Outcome.APPLIED) == (plain or digits == "-5"), payload
+                    assert not plain or twins.book.sequence == int(digits)

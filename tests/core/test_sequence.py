@@ -11,7 +11,7 @@ import pytest
 
 import csbook
 from csbook import Outcome, State
-from oracle import DiffFeed, OracleBook, ReplaceFeed, core_raw, diff, dump, seed_depth
+from oracle import DiffFeed, OracleBook, ReplaceFeed, core_raw, diff, dump, hft_depth, seed_depth, sio_depth
 
 MS = 1_000_000
 BIDS, ASKS = [["100", "1"], ["99", "2"]], [["101", "3"], ["102", "4"]]
@@ -431,15 +431,25 @@ def test_stale_by_hand_and_back() -> None:
 # -- coinswitch ------------------------------------------------------------------------------------------------------
 
 
-def replace_pair() -> tuple[csbook.Book, csbook.Router, ReplaceFeed]:
+WHOLE = {
+    "coinswitch": (seed_depth, ("lastUpdateId", "bids", "asks")),
+    "coinswitch-sio": (sio_depth, ("timestamp", "bids", "asks")),
+    "coinswitch-hft": (hft_depth, ("t", "b", "a")),
+}
+replacing = pytest.mark.parametrize("venue", WHOLE)
+
+
+def replace_pair(venue: str = "coinswitch") -> tuple[csbook.Book, csbook.Router, ReplaceFeed]:
     book = csbook.Book("BTCUSDT")
-    return book, csbook.Router("coinswitch", [book], depth=20), ReplaceFeed(OracleBook())
+    router = csbook.Router(venue, [book], depth=20 if venue == "coinswitch" else None)
+    return book, router, ReplaceFeed(OracleBook(), WHOLE[venue][1])
 
 
+@replacing
 @pytest.mark.parametrize("seed", range(5))
-def test_replacing_in_any_order(seed: int) -> None:
+def test_replacing_in_any_order(seed: int, venue: str) -> None:
     rng = random.Random(seed)
-    book, router, model = replace_pair()
+    (book, router, model), shape = replace_pair(venue), WHOLE[venue][0]
     for _ in range(400):
         if rng.random() < 0.02:
             router.disconnected()
@@ -448,44 +458,47 @@ def test_replacing_in_any_order(seed: int) -> None:
         centre = rng.randrange(1000, 1010)
         bids = [[str(centre - at), str(rng.randrange(1, 9))] for at in range(rng.randrange(1, 8))]
         asks = [[str(centre + at + rng.randrange(2)), "2"] for at in range(0, 8, 2)]
-        message = seed_depth(rng.randrange(50), bids, asks)
+        message = shape(rng.randrange(50), bids, asks)
         assert router.feed(dump(message)).name == model.feed(message)
         assert book.state.name == model.state
         assert book.digest() == model.book.digest()
         book._check()
 
 
-def test_a_lower_id_is_old_and_an_equal_one_replaces() -> None:
-    book, router, _ = replace_pair()
-    assert router.feed(dump(seed_depth(10, BIDS, ASKS))) is Outcome.APPLIED
-    assert router.feed(dump(seed_depth(9, [["1", "1"]], []))) is Outcome.IGNORED
+@replacing
+def test_a_lower_id_is_old_and_an_equal_one_replaces(venue: str) -> None:
+    (book, router, _), shape = replace_pair(venue), WHOLE[venue][0]
+    assert router.feed(dump(shape(10, BIDS, ASKS))) is Outcome.APPLIED
+    assert router.feed(dump(shape(9, [["1", "1"]], []))) is Outcome.IGNORED
     assert book.best_bid == 100.0
-    assert router.feed(dump(seed_depth(10, [["1", "1"]], []))) is Outcome.APPLIED
+    assert router.feed(dump(shape(10, [["1", "1"]], []))) is Outcome.APPLIED
     assert book.bids().tolist() == [[1.0, 1.0]]
     router.disconnected()
     assert book.state is State.STALE
     assert book.bids().tolist() == [[1.0, 1.0]]
-    assert router.feed(dump(seed_depth(3, BIDS, ASKS))) is Outcome.APPLIED
+    assert router.feed(dump(shape(3, BIDS, ASKS))) is Outcome.APPLIED
     assert (book.state, book.sequence) == (State.LIVE, 3)
 
 
-def test_a_refusal_leaves_the_state_of_a_replaced_book() -> None:
-    book, router, _ = replace_pair()
+@replacing
+def test_a_refusal_leaves_the_state_of_a_replaced_book(venue: str) -> None:
+    (book, router, _), shape = replace_pair(venue), WHOLE[venue][0]
     assert router.feed(b"{") is Outcome.REFUSED
     assert book.state is State.EMPTY
-    router.feed(dump(seed_depth(10, BIDS, ASKS)))
+    router.feed(dump(shape(10, BIDS, ASKS)))
     before = book.digest()
-    assert router.feed(dump(seed_depth(11, [["1", "-1"]], ASKS))) is Outcome.REFUSED
+    assert router.feed(dump(shape(11, [["1", "-1"]], ASKS))) is Outcome.REFUSED
     assert (book.state, book.digest()) == (State.LIVE, before)
-    assert router.feed(dump(seed_depth(10, BIDS, ASKS))) is Outcome.APPLIED
+    assert router.feed(dump(shape(10, BIDS, ASKS))) is Outcome.APPLIED
 
 
-def test_a_crossed_replaced_book_waits_for_the_next() -> None:
-    book, router, _ = replace_pair()
+@replacing
+def test_a_crossed_replaced_book_waits_for_the_next(venue: str) -> None:
+    (book, router, _), shape = replace_pair(venue), WHOLE[venue][0]
     for at in range(60):
-        assert router.feed(dump(seed_depth(at, [["5", "1"]], [["4", "1"]]))) is Outcome.APPLIED
+        assert router.feed(dump(shape(at, [["5", "1"]], [["4", "1"]]))) is Outcome.APPLIED
         assert book.state is State.CROSSED
-    assert router.feed(dump(seed_depth(99, [["5", "1"]], [["6", "1"]]))) is Outcome.APPLIED
+    assert router.feed(dump(shape(99, [["5", "1"]], [["6", "1"]]))) is Outcome.APPLIED
     assert book.state is State.LIVE
 
 

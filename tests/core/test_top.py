@@ -202,12 +202,17 @@ def test_a_quote_without_one_side_has_none() -> None:
     assert (top.bid, top.bid_size, top.bid_raw) == (100.51, 7.0, 10051)
     assert math.isnan(top.ask)
     assert math.isnan(top.ask_size)
+    assert (top.ask_raw, top.ask_size_raw) == (0, 0)
     assert math.isnan(top.mid)
     assert (market.book.top().ask, market.book.best_ask) == (100.6, 100.6)
     market.quote(26, "0", "0", "100.59", "8")
     top = market.book.fused_top()
     assert math.isnan(top.bid)
     assert (top.ask, top.ask_size) == (100.59, 8.0)
+    market.quote(27, "100.51", "7", "100.59", "0")
+    assert (market.book.fused_top().ask_raw, market.book.fused_top().bid_raw) == (0, 10051)
+    market.quote(28, "100.51", "0", "100.59", "8")
+    assert (market.book.fused_top().ask_raw, market.book.fused_top().bid_raw) == (10059, 0)
 
 
 def test_a_quote_that_names_two_symbols_is_nobodys() -> None:

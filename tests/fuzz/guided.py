@@ -140,7 +140,11 @@ def fuzz(target: Target, seconds: float, seed: int, extra: Iterable[bytes] = ())
     with tempfile.TemporaryDirectory() as place:
         seeds, words = Path(place) / "seeds", Path(place) / "words"
         corpus.write_folder(seeds, [*target.seeds(), *corpus.load(target.name), *extra])
-        words.write_text(dictionary([*target.words, *TOKENS[:24]] if target.text else target.words))
+        words.write_text(
+            dictionary(
+                [*target.words, *(token for token in TOKENS if len(token) <= 32)] if target.text else target.words
+            )
+        )
         options = [f"-dict={words}"] if words.stat().st_size else []
         options += [
             f"-max_total_time={max(1, round(seconds))}", f"-seed={seed % 2**31 or 1}", f"-max_len={target.longest}",

@@ -17,8 +17,10 @@ TOKENS: tuple[bytes, ...] = (
     b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\x00", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80", b"\xef\xbb\xbf",
     b" ", b"\t", b"\r\n", b"null", b"true", b"false", b"NaN", b"Infinity", b"-", b"+", b".", b"e", b"E+9", b"0", b"00",
     b'"\\u0062ids"', b'"\\ud800"', b'\\"', b'"bids"', b'"asks"', b'"b"', b'"a"', b'"u"', b'"U"', b'"pu"', b'"e"',
-    b'"data"', b'"stream"', b'"lastUpdateId"', b'"s"', b"[]", b"{}", b'[["1","1"]]', b'["1"]', b'[["1","1","1"]]',
-    b"//", b"/* */", b"[" * 1025, b"]" * 1025, b'{"a":' * 1025, b'"' + b"x" * 300 + b'":1,', b"\n" * 64,
+    b'"data"', b'"stream"', b'"lastUpdateId"', b'"s"', b'"timestamp"', b'"symbol"', b'"success"', b'"t"', b'"m"',
+    b"[]", b"{}", b'[["1","1"]]', b'["1"]', b'[["1","1","1"]]',
+    b"42", b"/exchange_2,", b'["FETCH_ORDER_BOOK_CS_PRO",', b"//", b"/* */",
+    b"[" * 1025, b"]" * 1025, b'{"a":' * 1025, b'"' + b"x" * 300 + b'":1,', b"\n" * 64,
 )  # fmt: skip
 
 NUMBERS: tuple[bytes, ...] = (

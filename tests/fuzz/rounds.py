@@ -20,9 +20,10 @@ from .samples import Market
 
 STEPS = 120  # messages in a round
 HEAD = 64  # bytes of the note before its payload
-SCENES = (
-    "coinswitch", "coinswitch-two", "coinswitch-coarse", "coinswitch-diff", "binance", "binance-two",
-    "bybit", "bybit-two", "kucoin", "kucoin-two",
+SCENES = (  # a dialect, and what is odd about the round
+    "coinswitch", "coinswitch two", "coinswitch coarse", "coinswitch diff", "binance", "binance two",
+    "coinswitch-sio", "coinswitch-sio two", "coinswitch-hft", "coinswitch-hft two",
+    "bybit", "bybit two", "kucoin", "kucoin two",
 )  # fmt: skip
 
 
@@ -53,7 +54,7 @@ class Round:
     def __init__(self, seed: int, number: int) -> None:
         self.rng = random.Random(f"{seed}:{number}")
         scene = SCENES[number % len(SCENES)]
-        venue = scene.split("-")[0]
+        venue = scene.split(" ")[0]
         symbols = ["BTCUSDT", "ETHUSDT"] if scene.endswith("two") else ["BTCUSDT"]
         decimals = (0, 1) if scene.endswith("coarse") else self.rng.choice(((8, 8), (2, 3), (1, 3), (12, 6)))
         named = len(symbols) > 1 or self.rng.random() < 0.3

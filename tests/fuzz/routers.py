@@ -30,9 +30,19 @@ SETS: tuple[Books, ...] = (
     (("BTCUSDT", 8, 8), ("ETHUSDT", 3, 4)),
     (("BTCUSDT", 12, 3), ("ETHUSDT", 3, 12)),
 )
+NUMBERED = DIALECTS[:4]  # whose messages carry the ids that a history is told by
 DEPTHS = (None, 0, 50, 5)
 NOW = 1_700_000_000_000_000_000
-WORDS = (*TOKENS[:40], *NUMBERS[:24], b'"sequence"', b'"change"', b'"topic"', b'"type"', b'"delta"', b'"snapshot"')
+WORDS = (
+    *(token for token in TOKENS if len(token) <= 32),
+    *NUMBERS[:24],
+    b'"sequence"',
+    b'"change"',
+    b'"topic"',
+    b'"type"',
+    b'"delta"',
+    b'"snapshot"',
+)
 
 
 @cache
@@ -87,6 +97,15 @@ def prime(pair: Pair, dialect: str, openings: Openings) -> None:
                 router.feed_snapshot(symbol, answer, NOW)
             router.feed(second, NOW)
     pair.compare()
+
+
+def many_channels(venue: str) -> bool:
+    """Whether a router of this venue can be told which depth channel it is for."""
+    try:
+        Router(venue, Book("BTCUSDT"), depth=0)
+    except UsageError:
+        return False
+    return True
 
 
 class Digits:
@@ -166,6 +185,7 @@ def scan(venue: str) -> Callable[[], Callable[[bytes], None]]:
     def make() -> Callable[[bytes], None]:
         edge = Edge()
         openings: Openings = {}
+        depths = DEPTHS if many_channels(venue) else (None,)
 
         def one(data: bytes) -> None:
             if not data:
@@ -173,7 +193,7 @@ def scan(venue: str) -> Callable[[], Callable[[bytes], None]]:
             scene = Digits(data[0])
             primed, books, dialect = scene.of((True, True, False)), scene.of(SETS), scene.of(dialects(venue))
             read_by(scene.of(variants()))
-            pair = Pair(venue, books, edge, depth=scene.of(DEPTHS) if primed else None, max_lag_ns=10**9)
+            pair = Pair(venue, books, edge, depth=scene.of(depths) if primed else None, max_lag_ns=10**9)
             if primed:
                 prime(pair, dialect, openings)
             payload = data[1:]
@@ -385,7 +405,7 @@ def history(sources: int = 1) -> Callable[[], Callable[[bytes], None]]:
 
     def make() -> Callable[[bytes], None]:
         edge = Edge()
-        all_of_them = [History(venue, dialect) for venue in venues() if venue in SPOKEN for dialect in SPOKEN[venue]]
+        all_of_them = [History(venue, dialect) for venue in venues() if venue in NUMBERED for dialect in SPOKEN[venue]]
 
         def one(data: bytes) -> None:
             if not data:

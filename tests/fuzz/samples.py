@@ -13,7 +13,7 @@ from typing import Any
 
 TICK = Decimal("0.1")
 MIDDLE = 30_000
-DIALECTS = ("coinswitch", "binance", "bybit", "kucoin")
+DIALECTS = ("coinswitch", "binance", "bybit", "kucoin", "coinswitch-sio", "coinswitch-hft")
 
 
 class Market:
@@ -73,6 +73,10 @@ class Market:
         """The next message: mostly of the book, now and then of something else."""
         self.time_ms += self.rng.randint(1, 200)
         kind = self.rng.random()
+        if self.dialect == "coinswitch-sio":
+            return self._packet(kind)
+        if self.dialect == "coinswitch-hft":
+            return self._list(kind)
         if kind < 0.06:
             return self._trade()
         if kind < 0.12 and self.dialect == "binance":
@@ -89,6 +93,10 @@ class Market:
             return self._bybit()
         if self.dialect == "kucoin":
             return self._kucoin()
+        if self.dialect == "coinswitch-sio":
+            return self._packet(1.0)
+        if self.dialect == "coinswitch-hft":
+            return self._list(0.2)
         return self._whole()
 
     def _whole(self) -> bytes:
@@ -98,6 +106,43 @@ class Market:
         return self._text(
             {"lastUpdateId": self.id, "bids": bids, "asks": asks}, f"{self.symbol.lower()}@depth{self.depth}"
         )
+
+    def _packet(self, kind: float) -> bytes:
+        """A Socket.IO packet, or the bare payload of an event: a book in one of its shapes, or none."""
+        if kind < 0.06:
+            return self.rng.choice((b"2", b'40/exchange_2,{"sid":"a"}', b"41/exchange_2,", b"43/exchange_2,7[]"))
+        self._move()
+        bids, asks = self._sides()
+        name, word = "FETCH_ORDER_BOOK_CS_PRO", self.rng.choice(("s", "symbol", "pair"))
+        message: dict[str, Any] = {word: self.symbol, "timestamp": self.time_ms, "bids": bids, "asks": asks}
+        if kind < 0.10:
+            message = {"success": True}
+        elif kind < 0.14:
+            name, message = "FETCH_TRADES_CS_PRO", {"E": self.time_ms, "p": bids[0][0], "q": "1", "s": self.symbol}
+        elif kind < 0.40:
+            message = {"data": message}
+        elif kind < 0.50:
+            message = {"b": message.pop("bids"), "a": message.pop("asks")} | message
+        separators = (",", ":") if self.rng.random() < 0.8 else None
+        if self.rng.random() < 0.3:
+            return json.dumps(message, separators=separators).encode()
+        head = self.rng.choice(("42/exchange_2,", "42/exchange_2,", "42/exchange_2,7"))
+        return (head + json.dumps([name, message], separators=separators)).encode()
+
+    def _list(self, kind: float) -> bytes:
+        """One book of the low-latency surface, or an array of some, with others' and a trade between them."""
+        entries: list[dict[str, Any]] = []
+        for _ in range(1 if kind < 0.3 else self.rng.randint(1, 4)):
+            self._move()
+            bids, asks = self._sides()
+            entries.append({
+                "t": self.time_ms + self.rng.randint(-20, 20), "m": self.symbol, "b": bids, "a": asks,
+                "e": "COINSWITCHX", "E": self.time_ms,
+            })  # fmt: skip
+            if self.rng.random() < 0.1:
+                entries.append({"t": 0, "e": "COINSWITCHX", "m": "XRP/USDT", "p": "1.5", "q": "2"})
+        separators = (",", ":") if self.rng.random() < 0.8 else None
+        return json.dumps(entries[0] if kind < 0.3 else entries, separators=separators).encode()
 
     def _diff(self) -> bytes:
         first, before = self.id + 1, self.id

@@ -1,6 +1,6 @@
 """Targets of framing: the plain session, its records, and the intake that puts fragments together.
 
-A session of another dialect is one more function like ``session`` and one more entry of ``targets``.
+A session of another dialect is one more name in SPOKEN, and in SAID what its server says where that is new.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from csbook.net._buffer_reader import BufferReader
 from csbook.net._intake import Intake
 from csbook.net.reader import choose
 from csbook.types import Side, Ticker, Trade
+from csbook.venues import binance, bybit, coinswitch_hft, coinswitch_sio, kucoin
+from csbook.venues.dialect import Dialect
 from csbook.wire import records
 from csbook.wire.plain import PlainSession
-from csbook.wire.session import Confirmed, Event, Malformed, Record, Refused, Unconfirmed, Unknown
+from csbook.wire.session import Confirmed, Event, Lost, Malformed, Record, Refused, Unconfirmed, Unknown
 
 from .mutate import NUMBERS, TOKENS
 from .samples import Market
@@ -40,7 +42,8 @@ TICKER = (
     b'"p":"-10.10","P":"-0.5","w":"1999.99","v":"12345.678","q":"24691356.0"}'
 )
 WORDS = (
-    *TOKENS[:40], *NUMBERS[:24], b'"id":1', b'"result":null', b'"error":', b'"code":2', b'"msg":"no"', b'"e":"trade"',
+    *(token for token in TOKENS if len(token) <= 32), *NUMBERS[:24],
+    b'"id":1', b'"result":null', b'"error":', b'"code":2', b'"msg":"no"', b'"e":"trade"',
     b'"e":"24hrTicker"', b"\n>", b"\n<", b"\n@", b"btcusdt@trade ",
 )  # fmt: skip
 
@@ -128,7 +131,8 @@ class Talk:
                 raise Failure(f"{event!r} is no event")
 
     def settle(self) -> None:
-        open_ones = [*self.session._waiting, *self.session._asked.values()]
+        requests = self.session._requests
+        open_ones = [*requests._waiting, *requests._asked.values()]
         waiting = Counter((stream, request.leaving) for request in open_ones for stream in request.streams)
         if self.ended + waiting != self.asked:
             raise Failure(f"asked {self.asked}, ended {self.ended}, open {waiting}")
@@ -187,6 +191,107 @@ def session_seeds() -> Iterator[bytes]:
         yield b"\n".join((head, b">a b c d e", no % 1, b"@@@@@@@", no % 2, b"@@@@@@@@@@@@", yes % 3))
         yield b"\n".join((head, b'{"stream":"btcusdt@trade","data":%b}' % TRADE, b"[%b,%b,3]" % (TRADE, TICKER), b"[]"))
         yield b"\n".join((head, b'{"result":1,"id":1}', b">x", b'{"result":1,"id":1}', b"null", b'{"bids":1}', TICKER))
+
+
+# -- the session of any dialect ------------------------------------------------------------------------------------
+
+SPOKEN = [venue.DIALECT for venue in (binance, bybit, coinswitch_hft, coinswitch_sio, kucoin)]
+
+# What a server may say first, and then; the rest is found by the fuzzer.
+SAID: dict[str, tuple[bytes, ...]] = {
+    "coinswitch-sio": (
+        b'0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}',
+        b'40/exchange_2,{"sid":"y"}',
+        b"2",
+        b'42/exchange_2,["FETCH_ORDER_BOOK_CS_PRO",{"success":true}]',
+        b'42/exchange_2,["FETCH_TRADES_CS_PRO",{"E":1672531234567,"p":"1.5","q":"1","s":"BTCUSDT","m":true}]',
+        b'42/exchange_2,["FETCH_CANDLESTICK_CS_PRO",{"o":"1","h":"2","l":"0.5","c":"1.5","v":"7","t":1672531234567}]',
+        b'44/exchange_2,{"message":"no"}',
+        b'451-/exchange_2,["x",{"_placeholder":true,"num":0}]',
+        b"41/exchange_2,",
+    ),
+    "coinswitch-hft": (
+        b'INFO {"server_id":"N","max_payload":1048576,"headers":true} \r\n',
+        b"PONG\r\n",
+        b"PING\r\n",
+        b'MSG v1.depth.BTC/USDT 1 9\r\n{"b":[]} \r\n',
+        b'HMSG v1.ltp.BTC/USDT 2 12 24\r\nNATS/1.0\r\n\r\n{"p":"1.5"} \r\n',
+        b"-ERR 'Permissions Violation for Subscription to \"a\"'\r\n",
+        b"+OK\r\n",
+    ),
+}
+CALM: tuple[bytes, ...] = (
+    b'{"result":null,"id":1}', b'{"id":"1","type":"ack"}', b'{"success":true,"op":"subscribe","req_id":"1"}',
+    b'{"id":"1","type":"error","code":404,"data":"no"}', b'{"success":false,"ret_msg":"no","op":"subscribe"}',
+    b'{"op":"pong"}', b'{"type":"pong","id":"2"}', b'{"id":"w","type":"welcome"}', TRADE, TICKER,
+    b'{"topic":"publicTrade.BTCUSDT","ts":1,"data":[{"T":1,"s":"BTCUSDT","S":"Buy","v":"1","p":"2","i":"x"}]}',
+    b'{"topic":"/contractMarket/execution:X","data":{"symbol":"X","price":"1","size":2,"side":"buy","ts":1}}',
+)  # fmt: skip
+
+
+def conversation(dialect: Dialect) -> Callable[[], Callable[[bytes], None]]:
+    """Lines: a sign in front asks, gives up, lets time pass or ends a piece; the others are what the server says.
+
+    Whatever a server says, the session answers with events and frames, never with an exception; and where it reads a
+    stream of bytes, the events do not depend on where the stream is cut.
+    """
+
+    def make() -> Callable[[bytes], None]:
+        def one(data: bytes) -> None:
+            told = converse(dialect, data, step=0)
+            if told is not None and converse(dialect, data, step=1) != told:
+                raise Failure("the events depend on where the bytes are cut")
+
+        return one
+
+    return make
+
+
+def converse(dialect: Dialect, data: bytes, *, step: int) -> list[Event] | None:
+    """The conversation; its events where the session reads a stream of bytes. ``step``: bytes at a time, 0: all."""
+    session = dialect.converse(pace=RateBudget(10), confirm_within=5.0)
+    now, events = 0.0, []
+    session.opened(now)
+    for line in data.split(b"\n|")[:32]:
+        sign, rest = line[:1], line[1:]
+        if sign in (b">", b"<"):
+            streams = rest.decode("latin-1").split()
+            (session.subscribe if sign == b">" else session.unsubscribe)(streams)
+        elif sign == b"@":
+            now += len(rest)
+            events += session.overdue(now)
+        else:
+            size = step if step and session.framed else max(1, len(rest))
+            for at in range(0, len(rest), size) or (0,):
+                events += session.receive(rest[at : at + size], 5)
+        if not all(isinstance(frame, bytes) for frame in session.frames(now)):
+            raise Failure("a frame that is no bytes")
+        session.next_time(now)
+    if not all(isinstance(event, Event) for event in events):
+        raise Failure(f"{events} are no events")
+    if not session.framed:
+        return None
+    over = next((at for at, event in enumerate(events) if isinstance(event, Lost)), len(events))  # nobody listens on
+    heard = [event for event in events[:over] if not isinstance(event, Malformed)]
+    return [*heard, Lost("")] if over < len(events) else heard  # its reason may quote what came along
+
+
+def conversation_seeds(dialect: Dialect) -> Callable[[], Iterator[bytes]]:
+    def seeds() -> Iterator[bytes]:
+        said = SAID.get(dialect.name, CALM)
+        asked = b">" + " ".join(
+            stream.format(symbol="BTCUSDT", depth=20)
+            for stream in (dialect.book_stream, dialect.trade_stream, dialect.ticker_stream)
+            if stream
+        ).encode("latin-1")
+        for first in range(len(said)):
+            yield b"\n|".join(
+                (asked, *(b"." + line for line in said[first:]), b"@" * 12, b"<" + asked[1:], b"." + said[0])
+            )
+        yield from (b"." + said[0] + b"\n|" + asked + b"\n|." + line for line in said[1:])
+        yield from (asked + b"\n|." + line + b"\n|@@@@@" for line in said)
+
+    return seeds
 
 
 # -- the intake ----------------------------------------------------------------------------------------------------
@@ -329,5 +434,9 @@ def targets() -> list[Target]:
     return [
         Target("record", record, record_seeds, WORDS, longest=1024),
         Target("session", session, session_seeds, WORDS, longest=2048),
+        *(
+            Target(f"session-{dialect.name}", conversation(dialect), conversation_seeds(dialect), WORDS)
+            for dialect in SPOKEN
+        ),
         Target("intake", intake, intake_seeds, (*WORDS[:30], b"\n1{", b"\n9{", b"\n8", b"\n0", b"\n4")),
     ]

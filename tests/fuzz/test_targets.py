@@ -283,7 +283,7 @@ def test_a_stream_that_is_forgotten() -> None:
     talk.settle()
     talk.session.frames(0.0)
     talk.settle()
-    talk.session._asked.clear()
+    talk.session._requests._asked.clear()
     with pytest.raises(Failure, match="asked"):
         talk.settle()
     with pytest.raises(Failure, match="no event"):

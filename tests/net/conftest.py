@@ -32,6 +32,9 @@ class Notes:
         assert self.router is not None
         self.told.append(("refused", self.router.last_refusal))
 
+    def waiting(self) -> None:
+        self.told.append(("waiting",))
+
     def moved(self) -> None:
         assert self.router is not None
         self.told += [("moved", book.symbol, str(old), str(new)) for book, old, new, _ in self.router.take_moves()]

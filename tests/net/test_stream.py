@@ -12,6 +12,7 @@ import pytest
 from csbook import Book, Router, State
 from csbook.errors import BadMessage, ConnectError, SubscribeError
 from csbook.guard.budget import ConnectionBudget
+from csbook.net.lane import Lane
 from csbook.net.origin import websocket_origin
 from csbook.net.setting import Policy, Setting
 from csbook.net.stream import Stream
@@ -37,8 +38,9 @@ class Bench:
         self.taps.on_error.append(self.news.append)
         self.book = Book("BTCUSDT")
         self.budget = ConnectionBudget(50, 300, 300.0)
-        router = Router("coinswitch", [self.book], depth=20) if book else None
-        self.stream = Stream(names, setting=setting, budget=self.budget, taps=self.taps, router=router)
+        self.router = Router("coinswitch", [self.book], depth=20)
+        lane = Lane(self.router, {"BTCUSDT": tuple(names)}, taps=self.taps) if book else None
+        self.stream = Stream(names, setting=setting, budget=self.budget, taps=self.taps, lane=lane)
 
     def errors(self) -> list[Exception]:
         return [item for item in self.news if isinstance(item, Exception)]

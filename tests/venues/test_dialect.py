@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+import csbook
 from csbook import venues
 from csbook.errors import UsageError
 
@@ -13,9 +14,13 @@ def test_each_venue_is_found_by_its_own_name() -> None:
     for name in venues.names():
         dialect = venues.dialect(name)
         assert dialect.name == name
-        assert dialect.default_depth in dialect.depths
+        assert dialect.default_depth in (dialect.offered or (None,))
         assert dialect.ws_origin.startswith("wss://") and dialect.rest_origin.startswith("https://")
-        assert "{symbol}" in dialect.book_stream and "{depth}" in dialect.book_stream
+        assert "book" in dialect.channels
+        for depth in dialect.offered or (None,):
+            book = dialect.streams("book", "BTCUSDT", depth)
+            assert book and all("{" not in name for name in book)
+        assert csbook.Router(dialect.table, [csbook.Book("X")]).venue == dialect.table
         assert dialect.official or dialect.instead, "an unofficial dialect names what to try instead"
         limits = dataclasses.astuple(dialect.limits)
         assert all(limit > 0 for limit in limits)
@@ -29,3 +34,17 @@ def test_an_unknown_venue_is_told_what_there_is() -> None:
 def test_facts_do_not_change() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         venues.dialect("coinswitch").title = "other"  # type: ignore[misc]
+
+
+def test_the_streams_of_a_channel() -> None:
+    coinswitch, binance = venues.dialect("coinswitch"), venues.dialect("binance")
+    assert coinswitch.streams("book", "BTCUSDT", 5) == ("btcusdt@depth5",)
+    assert coinswitch.streams("book", "BTCUSDT", 0) == ("btcusdt@depth", "btcusdt@depth20")  # snapshots anchor changes
+    assert coinswitch.streams("touch", "BTCUSDT") == ()
+    assert coinswitch.channels == ("book", "trades", "tickers", "all_tickers")
+    assert binance.streams("book", "btcusdt", 0) == ("btcusdt@depth@100ms",)
+    assert binance.streams("all_tickers", "") == ("!ticker@arr",)
+    assert {channel: binance.path(channel) for channel in binance.channels} == {
+        "book": "/public/stream", "touch": "/public/stream",
+        "trades": "/market/stream", "tickers": "/market/stream", "all_tickers": "/market/stream",
+    }  # fmt: skip

@@ -1,0 +1,177 @@
+"""The private stream of one account: dialled with a fresh key, read into reports, kept up for as long as it is wanted.
+
+* The key stands in the address, so nothing here shows an address: picows is given a logger that hides the key, and no
+  error is raised out of a frame that knows it.
+* Each message is read once by orjson; ``on_message`` sees it as it came, ``on_reports`` what the table makes of it.
+* ``on_lost(reason)`` is called at the moment the loss is seen, before anything is awaited; ``on_restored()`` inside the
+  turn in which the next handshake ends, before its first message. What the venue said in between nobody will repeat:
+  whoever listens has to ask.
+* A stream that is silent is normal. A ping goes out after ``stale_after``, and one that is not answered is a loss. A
+  key that is over ends the stream, whether the venue tells of it or falls silent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from csbook.errors import BadMessage, ConnectError, CsbookError
+from csbook.guard.watchdog import Patience, Watchdog
+from csbook.net.link import Link
+from csbook.net.rest import Rest
+from csbook.net.setting import Setting
+from csbook.net.timing import Timing
+from csbook.net.token import Token
+from csbook.types import Alert
+from csbook.venues.trading import Trading
+from csbook.wire.fields import FloatFound, load, load_exact
+from csbook.wire.private import KeyExpired
+from csbook.wire.session import Malformed, Unknown
+from csbook.wire.userdata import PrivateEvent
+
+__all__ = ["PrivateStream"]
+
+_LOG = logging.getLogger("csbook.net.private")
+
+OnMessage = Callable[[Any, int], object]
+OnReports = Callable[[list[PrivateEvent]], object]
+
+
+class _Hiding(logging.LoggerAdapter[logging.Logger]):
+    """Logs with the key of the moment written as its short hash, in the text of an exception, too."""
+
+    def __init__(self, hidden: Callable[[str], str]) -> None:
+        super().__init__(_LOG, {})
+        self._hidden = hidden
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        if not self.isEnabledFor(level):
+            return
+        try:
+            text = str(msg) % args if args else str(msg)
+        except (TypeError, ValueError):
+            text = str(msg)
+        failure = kwargs.pop("exc_info", None)
+        if isinstance(failure, BaseException):
+            text = f"{text} ({type(failure).__name__}: {failure})"
+        self.logger.log(level, "%s", self._hidden(text))
+
+
+class PrivateStream(Link):
+    """See the head of this file. ``open`` ends when the first connection stands."""
+
+    def __init__(
+        self,
+        rest: Rest,
+        trading: Trading,
+        *,
+        setting: Setting,
+        timing: Timing,
+        on_reports: OnReports,
+        on_lost: Callable[[str], object],
+        on_restored: Callable[[], object],
+        on_message: OnMessage | None = None,
+        on_alert: Callable[[Alert], object] = lambda alert: None,
+    ) -> None:
+        self.token = Token(rest, trading, timing=timing, on_over=self._drop, on_alert=on_alert)
+        super().__init__(setting, name="private stream", timing=timing, logger=_Hiding(self._hidden))
+        patience = Patience(
+            stale_after=setting.stale_after,
+            pong_within=setting.policy.pong_within,
+            first_data_within=None,
+            data_within=None,
+        )
+        self._watchdog = Watchdog(patience)
+        self.messages = 0
+        self.malformed = 0
+        self.unknown: dict[str, int] = {}  # kinds that the table does not know, and how often they came
+        self._trading = trading
+        self._on_message = on_message
+        self._on_reports = on_reports
+        self._on_lost = on_lost
+        self._on_restored = on_restored
+        self._on_alert = on_alert
+
+    async def open(self) -> None:
+        """Connect. Raises ConnectError or CredentialsError, and leaves nothing open then."""
+        try:
+            await self._dial()
+        except BaseException:
+            await self.close("not opened")
+            raise
+        self._keep_up()
+
+    def shut(self, reason: str) -> None:
+        super().shut(reason)
+        self.token.drop()
+
+    # -- the link's hooks -------------------------------------------------------------------------------------------
+
+    async def _address(self) -> str:
+        origin = self._setting.origin
+        return f"{origin}{origin.path}{self._trading.stream_path(await self.token.fresh())}"
+
+    def _undialled(self, error: ConnectError) -> ConnectError:
+        status = getattr(getattr(error.__cause__, "response", None), "status", None)
+        text = self._hidden(f"{error}{self._setting.hint}")
+        if status == 401:
+            self.token.refused()
+        self.token.drop()
+        return ConnectError(text, url=error.url)
+
+    def _greet(self) -> None:
+        self._backoff.opened(self._now())
+        self._call(self._on_restored)
+
+    def _lost(self, reason: str) -> None:
+        self.token.drop()
+        self._call(self._on_lost, self._hidden(reason))
+
+    def _failed(self, error: CsbookError) -> None:
+        self._on_alert(Alert("stream", f"the private stream is down: {error}"))
+
+    # -- the reader's line ------------------------------------------------------------------------------------------
+
+    def cold(self, payload: bytes, receive_time_ns: int) -> None:
+        if not self._is_live:
+            receive_time_ns = self._timing.now_ns()
+        self.messages += 1
+        try:
+            message = load(payload)
+            if self._on_message is not None:
+                self._call(self._on_message, message, receive_time_ns)
+            try:
+                events = self._trading.read_event(message, receive_time_ns)
+            except FloatFound:
+                events = self._trading.read_event(load_exact(payload), receive_time_ns)
+        except BadMessage as error:
+            events = [Malformed(error)]
+        self._call(self._on_reports, events)
+        for event in events:
+            kind = type(event)
+            if kind is KeyExpired:
+                self.token.expired()
+            elif kind is Malformed or kind is Unknown:
+                self._count(event)
+
+    def _count(self, event: PrivateEvent) -> None:
+        if isinstance(event, Malformed):
+            self.malformed += 1
+            self._on_alert(Alert("schema", f"a private message is malformed: {self._hidden(str(event.error))}"))
+        elif isinstance(event, Unknown) and (event.kind in self.unknown or len(self.unknown) < 256):
+            seen = self.unknown[event.kind] = self.unknown.get(event.kind, 0) + 1
+            if seen == 1:
+                text = self._hidden(event.kind)
+                self._on_alert(Alert("schema", f"the private stream brings something unknown: {text}"))
+
+    def _call(self, callback: Callable[..., object], *arguments: object) -> None:
+        """Inside the read of a frame: what a callback raises must not end the connection, and is not silent."""
+        try:
+            callback(*arguments)
+        except Exception as error:
+            message = "csbook: a callback of the private stream raised"
+            self._loop.call_exception_handler({"message": message, "exception": error})
+
+    def _hidden(self, text: str) -> str:
+        return self.token.hidden(text)

@@ -1,0 +1,94 @@
+"""The fields one by one; tests/wire/test_records.py reads whole messages through them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from csbook.errors import BadMessage
+from csbook.wire import fields
+from csbook.wire.fields import FloatFound
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("30000.10", "30000.10"), ("-0", "-0"), (5, "5"), (Decimal("1E-8"), "1E-8"), ("1e3", "1E+3")],
+)
+def test_a_decimal_is_exact(value: Any, number: str) -> None:
+    for _ in range(2):  # the second time it may be remembered
+        found = fields.decimal({"p": value}, "p")
+        assert str(found) == number == str(fields.maybe_decimal({"p": value}, "p"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["nan", "Infinity", "1_0", " 1", "", "\u0661", True, [], {}, "1" * 31, "1e100", 10**31, None, Decimal("NaN")],
+)
+def test_no_decimal(value: Any) -> None:
+    with pytest.raises(BadMessage, match="field 'p' is") as caught:
+        fields.decimal({"e": "trade", "s": "BTCUSDT", "p": value}, "p")
+    assert caught.value.field == "p" and "trade of BTCUSDT" in str(caught.value)
+
+
+def test_a_float_asks_for_a_second_reading() -> None:
+    for reader in (fields.decimal, fields.maybe_decimal):
+        with pytest.raises(FloatFound):
+            reader({"p": 0.1}, "p")
+    assert fields.decimal(fields.load_exact(b'{"p":0.1000}'), "p") == Decimal("0.1000")
+
+
+def test_above_zero() -> None:
+    assert fields.decimal({"p": "1"}, "p", positive=True) == 1
+    for value in ("0", "-1", "0.0"):
+        with pytest.raises(BadMessage, match="above 0"):
+            fields.decimal({"p": value}, "p", positive=True)
+        assert fields.decimal({"p": value}, "p") <= 0
+
+
+def test_what_is_absent_may_be() -> None:
+    assert fields.maybe_decimal({}, "p") is None and fields.maybe_integer({"p": None}, "p") is None
+    with pytest.raises(BadMessage, match="is nothing"):
+        fields.decimal({}, "p")
+
+
+def test_the_memory_of_numbers_and_symbols_is_bounded() -> None:
+    for i in range(10_000):
+        assert fields.decimal({"p": f"{i}.5"}, "p") == Decimal(f"{i}.5")
+        assert fields.symbol({"s": f"s{i}usdt"}) == f"S{i}USDT"
+    assert len(fields._numbers) <= 4096 and len(fields._symbols) <= 4096
+
+
+@pytest.mark.parametrize(("value", "text"), [("x", "x"), (5, "5"), (None, ""), (-(2**63), str(-(2**63))), ("", "")])
+def test_a_word(value: Any, text: str) -> None:
+    assert fields.word({"i": value}, "i") == text
+
+
+@pytest.mark.parametrize("value", [1.5, True, [], "x" * 257, 10**4000])
+def test_no_word(value: Any) -> None:
+    with pytest.raises(BadMessage, match="field 'i'"):
+        fields.word({"i": value}, "i")
+
+
+@pytest.mark.parametrize("value", [-1, 2**63, True, "5", 1.0, None])
+def test_no_time_and_no_integer(value: Any) -> None:
+    with pytest.raises(BadMessage):
+        fields.time_ns({"T": value}, "T")
+    with pytest.raises(BadMessage):
+        fields.integer({"T": value}, "T")
+
+
+@pytest.mark.parametrize("value", ["", "a b", "x" * 32, 5, None, "\u00fc", ["BTCUSDT"]])
+def test_no_symbol(value: Any) -> None:
+    with pytest.raises(BadMessage, match="a symbol"):
+        fields.symbol({"symbol": value}, "symbol")
+
+
+def test_not_json() -> None:
+    with pytest.raises(BadMessage) as caught:
+        fields.load(b'{"a":}')
+    assert caught.value.offset >= 0
+    for text in (b'{"a":}', b"[" * 100_000, b'{"a":1e9999999999999999999}'):
+        with pytest.raises(BadMessage):
+            fields.load_exact(text)
