@@ -83,7 +83,14 @@ bench: $(DONE)/built $(DONE)/bench
 	$(PY) -m benches $(ARGS)
 	$(PY) -m benches.instructions
 
-fuzz: $(DONE)/built $(DONE)/test
+# What leads the fuzzer has wheels for some platforms only; without it the seeded fuzzer runs.
+$(DONE)/fuzz: pyproject.toml | $(DONE)/built
+	@echo "installing csbook[fuzz]" >&2
+	@$(PIP) install "csbook[fuzz]" >&2 || echo "atheris or ziglang cannot be installed here" >&2
+	@touch $@
+
+# Each target for SECONDS; ARGS="--list" names them, ARGS="--target decimal" picks one, ARGS=--seeded needs no clang.
+fuzz: $(DONE)/built $(DONE)/test $(DONE)/fuzz
 	$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 $(DONE)/docs: pyproject.toml | $(DONE)/venv

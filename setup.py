@@ -9,6 +9,8 @@ One switch, the environment variable ``CSBOOK_BUILD``:
 release     -O3, no assertions (the default)
 debug       -O1 with line tracing, for coverage of the Cython sources
 sanitize    -O1 with AddressSanitizer and UndefinedBehaviourSanitizer
+fuzz        -O1 by clang with AddressSanitizer and libFuzzer's counters; what
+            it writes goes to build/fuzz alone, nothing of it into the tree
 ==========  ===================================================================
 """
 
@@ -37,6 +39,17 @@ FLAGS = {
         "-fno-omit-frame-pointer",
         "-fno-wrapv",
     ],
+    "fuzz": [
+        "-O1",
+        "-g1",
+        "-fsanitize=address",  # each by itself: of a list zig takes what it likes
+        "-fsanitize=undefined",
+        "-fno-sanitize=function",  # Cython calls methods through pointers of other types
+        "-fsanitize-trap=undefined",
+        "-fsanitize-coverage=inline-8bit-counters,pc-table,trace-cmp",
+        "-fno-omit-frame-pointer",
+        "-fno-wrapv",
+    ],
 }
 if BUILD not in FLAGS:
     sys.exit(f"CSBOOK_BUILD is {BUILD!r}; expected one of {', '.join(FLAGS)}")
@@ -47,6 +60,10 @@ if BUILD == "debug":
     MACROS += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 if BUILD == "sanitize":
     LINK = ["-fsanitize=address,undefined"]
+if BUILD == "fuzz":
+    # The runtimes of both are loaded with the interpreter that fuzzes (tests/fuzz/guided.py).
+    os.environ["CC"] = f"{sys.executable} -m ziglang cc"
+    os.environ["LDSHARED"] = f"{sys.executable} -m ziglang cc -shared"
 
 
 REQUIRES = ["numpy>=1.26,<3", "orjson>=3.10,<4", "picows>=2.0,<3", "sortedcontainers>=2.4,<3"]
@@ -77,6 +94,7 @@ setup(
             extension("csbook.net._buffer_reader", include_dirs=["csbook/core"]),
         ],
         compiler_directives={"language_level": "3", "linetrace": BUILD == "debug", "freethreading_compatible": True},
+        build_dir="build/fuzz/c" if BUILD == "fuzz" else None,
         force=BUILD != "release",
     ),
 )

@@ -204,7 +204,7 @@ cdef int document_quote(Document doc, Message* m, const Entry* entry) except -1:
     if not m.seen >> R_LAST & 1 or m.fault != OK:
         return 0
     for i, value in enumerate((doc.bids, doc.bid_size, doc.asks, doc.ask_size)):
-        if not isinstance(value, (str, int)) or parsed_number(
+        if not isinstance(value, str) or parsed_number(
             value, entry.size_decimals if i & 1 else entry.price_decimals, &m.quote[i], &needed
         ) != OK:
             return 0
