@@ -201,7 +201,7 @@ import csbook
 from csbook import json
 assert json._loads is json.plain_loads
 import csbook.wire.plain, csbook.sim.board, csbook.sim.commands
-from tests.fuzz.__main__ import work
+from tests.fuzz.rounds import work
 print(work(seed=11, first=0, rounds=60, seconds=60) > 1000)
 """
 
