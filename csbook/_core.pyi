@@ -207,6 +207,8 @@ class Router(Judge):
         """That connection is gone; the books notice when it was the last."""
     def mark_stale(self, symbol: str, reason: str) -> bool:
         """LIVE or CROSSED to STALE (nothing else moves); True if it moved."""
+    def distrust(self, symbol: str, reason: str) -> bool:
+        """A book that is fed by changes is in GAP, as if one was lost; True if it moved."""
     def take_changed(self) -> list[Book]:
         """The books whose levels changed since the last call, each once."""
     def take_moves(self) -> list[tuple[Book, State, State, str]]:

@@ -225,6 +225,8 @@ cdef int document_quote(Document doc, Message* m, const Entry* entry, const Tabl
         found = [None, None, None, None] if found is None else list(found)
         found[0] = (doc.bids, doc.bids_path) if isinstance(doc.bids, str) else None
         found[2] = (doc.asks, doc.asks_path) if isinstance(doc.asks, str) else None
+    elif m.seen & (1 << R_BIDS | 1 << R_ASKS):
+        return 0
     if found is None or None in found:
         return 0
     for i, (value, path) in enumerate(found):

@@ -475,6 +475,8 @@ cdef void message_quote(Message* m, const Entry* entry, const Table* table) noex
     if table.event_quote_size:          # prices under the words that mean levels elsewhere
         m.quote_at[0] = m.bids_at
         m.quote_at[2] = m.asks_at
+    elif m.seen & (1 << R_BIDS | 1 << R_ASKS):
+        return
     for i in range(4):
         at = m.quote_at[i]
         if at == NULL or read_decimal(

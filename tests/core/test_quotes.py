@@ -1,4 +1,4 @@
-"""The best bid and ask that Bybit and KuCoin tell: fused by the id that all channels share, never a part of the book."""
+"""The best bid and ask that Bybit and KuCoin tell: fused by the id that their channels share, no part of the book."""
 
 from __future__ import annotations
 
@@ -160,6 +160,30 @@ def test_a_quote_of_half_a_market_or_less_is_dropped(venue: str) -> None:
         market.quote(number, "100.51", "7", "100.59", "8")
         assert market.touch() == BOOK, number
     assert market.book.state is State.LIVE
+
+
+@BOTH
+def test_a_quote_with_another_field_spoilt_is_dropped(venue: str) -> None:
+    market = live(venue)
+    spoilt: list[dict[str, Any]]
+    if venue == "bybit":
+        message = book_of(5, 1003, [["100.51", "7"]], [["100.59", "8"]], "snapshot", 1)
+        data = message["data"]
+        spoilt = [
+            message | {"ts": "x"}, message | {"ts": -1}, message | {"type": 1}, message | {"type": "other"},
+            message | {"data": data | {"u": "x"}}, message | {"data": data | {"u": None}},
+        ]  # fmt: skip
+    else:
+        message = ticker(1003, "100.51", "7", "100.59", "8")
+        spoilt = [message | {"data": message["data"] | {key: "x"}} for key in ("ts", "timestamp", "bids")]
+        spoilt += [message | {"data": message["data"] | {"ts": -1}}]
+        spoilt += [message | {"data": message["data"] | {"bids": []}}, message | {"data": {"asks": []} | message["data"]}]
+        spoilt += [dict(reversed(each.items())) for each in spoilt]
+    for each in spoilt:
+        market.cold(each)
+        assert market.touch() == BOOK, each
+    market.cold(message)
+    assert market.touch() == QUOTED
 
 
 @BOTH
