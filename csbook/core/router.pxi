@@ -335,6 +335,20 @@ cdef class Router(Judge):
         finally:
             csb_leave(&self.door)
 
+    def distrust(self, symbol, reason):
+        """Somebody knows better than the stream: the book is in GAP, as if a change was lost. True if it moved.
+
+        It is mended as after any gap: by a snapshot that the next changes join, or by one that comes in the stream. Books
+        that come whole, which the next message mends, and EMPTY ones stay. Raises UsageError for an unknown symbol.
+        """
+        cdef Py_ssize_t entry = self.entry_named(symbol)
+        cdef Entry* e = &self.directory.entries[entry]
+        cdef int old = (<Book>e.book).header.state
+        if old == STATE_EMPTY or old == STATE_GAP or not entry_sequenced(e, self.table):
+            return False
+        self.lose(entry, STATE_GAP, reason)
+        return True
+
     def take_changed(self):
         """The books whose levels changed since the last call, each once, in the order of their first change."""
         cdef list books = []

@@ -22,6 +22,7 @@ __all__ = ["TopicSession"]
 Reader = Callable[[Mapping[str, Any], int], Trade | Ticker]
 
 _EXPIRED = 401
+_OTHERS_BUSINESS = "/contractMarket/tickerV2"  # the core fuses those that are newer than the last
 
 
 class TopicSession:
@@ -138,7 +139,7 @@ class TopicSession:
         kind = topic.partition(":")[0]
         reader, data = self._readers.get(kind), message.get("data")
         if reader is None:
-            return [Unknown(kind[:64] or "unnamed")]
+            return [] if kind == _OTHERS_BUSINESS else [Unknown(kind[:64] or "unnamed")]
         if not isinstance(data, dict):
             what = type(data).__name__
             raise BadMessage(f"{topic[:64]}: data is a {what}; expected an object", field="data")
