@@ -152,10 +152,17 @@ cdef int message_change(Message* m, const Entry* e, const char* text, Py_ssize_t
     cdef Levels* levels
     cdef Py_ssize_t first = 0, second
     cdef int64_t price = 0, quantity = 0
-    cdef int status
+    cdef const char* q
+    cdef bint quick
+    cdef int status = OK
     m.scan.needed = -1
     m.bids.count = 0
     m.asks.count = 0
+    # the closing quote behind the text is neither digit nor point
+    q = decimal_quick(text, e.price_decimals, &price)
+    quick = q != NULL and q[0] == c','
+    if quick:
+        first = q - text
     while first < size and text[first] != c',':
         first += 1
     second = first + 1
@@ -171,8 +178,9 @@ cdef int message_change(Message* m, const Entry* e, const char* text, Py_ssize_t
     else:
         message_fault(m, R_CHANGE, BAD_TYPE, NULL)
         return BAD_TYPE
-    status = decimal_exact(text, first, e.price_decimals, &price, &m.scan.needed)
-    if status == OK:
+    if not quick:
+        status = decimal_exact(text, first, e.price_decimals, &price, &m.scan.needed)
+    if status == OK and decimal_quick(text + second + 1, e.size_decimals, &quantity) != text + size:
         status = decimal_exact(text + second + 1, size - second - 1, e.size_decimals, &quantity, &m.scan.needed)
     if status == OK and price != 0:
         if not levels_room(levels, 1):
@@ -310,7 +318,7 @@ cdef const char* message_object(
     cdef Scan* s = &m.scan
     cdef const Key* key
     cdef uint64_t[2] word
-    cdef int i, guess = 0
+    cdef int i, guess = table.inner if where == INNER else 0
     p = skip_blank(p + 1, s.end)
     if p == s.end:
         return bad(s, p, BAD_SYNTAX)
@@ -349,7 +357,7 @@ cdef const char* message_object(
             p = skip_blank(p + 1, s.end)
             if p == s.end:
                 return bad(s, p, BAD_SYNTAX)
-        if key == NULL:
+        if key == NULL or key.role == R_SKIP:
             p = skip_value(s, p, where)
         elif key.role == R_DATA:
             if m.seen >> R_DATA & 1:
