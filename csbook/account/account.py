@@ -6,7 +6,7 @@ BadMessage naming the field, and the account is as it was. Times named ``now_ns`
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -59,7 +59,7 @@ class Account:
         self._entries: dict[str, Entry] = {}
         self._orders: dict[str, Order] = {}
         self._by_order_id: dict[tuple[str, str], Entry] = {}
-        self._ended: dict[str, None] = {}  # keys, the one that ended first in front
+        self._ended: OrderedDict[str, None] = OrderedDict()  # keys, the one that ended first in front
         self._unresolved: dict[str, Entry] = {}
         self._open: dict[str, Entry] = {}
         self._short: dict[str, Entry] = {}  # ended with more filled than their known fills

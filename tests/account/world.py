@@ -133,7 +133,8 @@ class Venue:
         return OrderReport(
             SYMBOL, made.status, made.client, made.order_id, made.side, "LIMIT", "GTC", made.size, made.price,
             made.filled, average, position_side=made.leg, commission=made.paid if rest else None,
-            commission_asset="USDT", realised_pnl=made.pnl if rest and self.tells else None, event_time_ns=made.time * MS,
+            commission_asset="USDT", realised_pnl=made.pnl if rest and self.tells else None,
+            event_time_ns=made.time * MS,
         )  # fmt: skip
 
     def position(self, leg: str, rest: bool = False) -> PositionReport:
