@@ -208,8 +208,9 @@ class Leg:
             self.size = self.low = self.high = self.net if by_fills is None else by_fills
             self.settled = True
             return
-        if self.paths:
-            self.paths = {path for path in self.paths if not path.settle(reports)}
+        for path in list(self.paths):
+            if path.settle(reports):
+                self.paths.discard(path)
         low = high = guess = None
         agree = by_fills is not None
         for held in reports:
