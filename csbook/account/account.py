@@ -373,12 +373,14 @@ class Account:
         paid, counted = entry.fills.commissions(entry.order.filled), entry.commissions
         if paid == counted:
             return
-        for asset in {*paid, *counted}:
-            more = subtract(paid.get(asset, ZERO), counted.get(asset, ZERO))
+        for asset in paid if counted.keys() <= paid.keys() else {*paid, *counted}:
+            more = paid.get(asset, ZERO)
+            if asset in counted:
+                more = subtract(more, counted[asset])
             self._commissions[asset] = add(self._commissions.get(asset, ZERO), more)
             if asset and leg.symbol.endswith(asset):
                 leg.commission = add(leg.commission, more)
-        entry.commissions = dict(paid)
+        entry.commissions = paid.copy()
 
     def _find(self, report: OrderReport) -> Entry | None:
         """The order that a report is about. One that has the client id of another order is not that order."""

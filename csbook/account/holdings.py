@@ -116,7 +116,8 @@ class Holdings:
 
     def publish(self, symbol: str, changes: list[Change]) -> None:
         old = self._positions.get(symbol)
-        new = whole(symbol, list(self._legs[symbol].values()))
+        legs = self._legs[symbol]
+        new = legs["BOTH"].position() if len(legs) == 1 and "BOTH" in legs else whole(symbol, list(legs.values()))
         if old is None and not new.size and not new.realised_pnl and not new.commission:
             return
         self._positions[symbol] = new
