@@ -1,7 +1,8 @@
-"""The account against a model of a venue: whatever happened, it is the venue's once all is quiet, and never short of it.
+"""The account against a model of a venue: whatever happened, it is the venue's once all is quiet, and never short of
+it.
 
-``CSBOOK_MODEL_WORLDS`` and ``CSBOOK_MODEL_SEED`` run more and other worlds, ``CSBOOK_MODEL_EXAMPLES`` more of hypothesis'; a
-failing world names its seed, and the seed replays it.
+``CSBOOK_MODEL_WORLDS`` and ``CSBOOK_MODEL_SEED`` run more and other worlds, ``CSBOOK_MODEL_EXAMPLES`` more of
+hypothesis'; a failing world names its seed, and the seed replays it.
 """
 
 from __future__ import annotations
