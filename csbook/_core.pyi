@@ -162,13 +162,31 @@ class Book:
     def __sizeof__(self) -> int: ...
 
 @disjoint_base
+class OwnSizes:
+    """Own resting size by price, to be taken out of a book of these scales. Raw integers: value * 10 ** decimals."""
+
+    def __new__(cls, *, price_decimals: int, size_decimals: int) -> Self: ...
+    @property
+    def price_decimals(self) -> int: ...
+    @property
+    def size_decimals(self) -> int: ...
+    def add(self, side: _SideName, price_raw: int, change_raw: int) -> int:
+        """Change the own size at a price; what falls to 0 or below is forgotten. Returns what is there now."""
+    def size(self, side: _SideName, price_raw: int) -> int: ...
+    def net(self, book: Book) -> Top:
+        """The touch of the book without the own sizes; UsageError for a book of other scales."""
+    def __len__(self) -> int: ...
+
+def level_size(book: Book, side: _SideName, price_raw: int) -> int:
+    """The raw size at a price: 0 where there is no level, -1 beyond the worst one that the book shows."""
+
+@disjoint_base
 class Judge:
     """The verdicts behind a Router; a part of it, not for use by itself."""
 
     venue: str
     books: dict[str, Book]
     depth: int | None
-    refusal: BadMessage | None
     max_lag_ns: int
     source: int
     race_ns: int
@@ -215,6 +233,8 @@ class Router(Judge):
         """The changes of state since the last call, in order: book, old, new, reason."""
     def wants_snapshot(self) -> list[str]:
         """The symbols that have changes buffered and no snapshot that they could join."""
+    @property
+    def refusal(self) -> BadMessage | None: ...
     @property
     def last_refusal(self) -> str: ...
     @property

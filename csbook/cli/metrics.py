@@ -40,6 +40,7 @@ COUNTERS = {
     "ignored": "Depth messages older than their book.",
     "gaps": "Continuity breaks.",
     "resyncs": "Books that were synchronised again.",
+    "resync_retries": "Tries to mend a book that did not help.",
     "reconnects": "Connections that were opened again.",
     "refused": "Malformed messages; the book stayed as it was.",
     "declined": "Depth messages read by the slow path.",

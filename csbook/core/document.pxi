@@ -1,10 +1,11 @@
-# A message as orjson parsed it, put into the same Message that the scanner fills: the slow path, and the judge of the fast.
+# A message as orjson parsed it (or what stands for it, csbook.json), put into the same Message that the scanner fills:
+# the slow path, and the judge of the fast.
 #
 # Both ways meet in Message, so everything after it - which book, which rule, how it is applied - exists once. What the
 # scanner says of a field is said here of the parsed value, with the same Status. Level numbers that are JSON numbers are
 # read from their source text (the standard library's parser hands it over), since a float has lost digits.
 
-cdef object _loads = None               # orjson.loads, or the standard library's where there is no orjson
+cdef object _loads = None               # csbook.json.loads, once something took this way
 
 
 class _Source(str):
@@ -22,18 +23,10 @@ def _text_loads(payload):
     return json.loads(payload, parse_float=_Source, parse_int=_Source, parse_constant=_constant)
 
 
-def _plain_loads(payload):
-    import json
-    return json.loads(bytes(payload).decode("utf-8"), parse_constant=_constant)
-
-
 cdef object loads():
     global _loads
     if _loads is None:
-        try:
-            from orjson import loads as found
-        except ImportError:
-            found = _plain_loads
+        from csbook.json import loads as found
         _loads = found
     return _loads
 
@@ -223,14 +216,14 @@ cdef int document_quote(Document doc, Message* m, const Entry* entry, const Tabl
         return 0
     if table.event_quote_size:
         found = [None, None, None, None] if found is None else list(found)
-        found[0] = (doc.bids, doc.bids_path) if isinstance(doc.bids, str) else None
-        found[2] = (doc.asks, doc.asks_path) if isinstance(doc.asks, str) else None
+        found[0] = doc.bids, doc.bids_path
+        found[2] = doc.asks, doc.asks_path
     elif m.seen & (1 << R_BIDS | 1 << R_ASKS):
         return 0
     if found is None or None in found:
         return 0
     for i, (value, path) in enumerate(found):
-        if not isinstance(value, str):
+        if not isinstance(value, str) and table.event_quote_size == 0:
             value = document_source(doc, path)
         if not isinstance(value, str) or parsed_number(
             value, entry.size_decimals if i & 1 else entry.price_decimals, &m.quote[i], &needed

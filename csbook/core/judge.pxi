@@ -11,16 +11,21 @@ cdef dict _FIELDS = {
 }
 
 
-cdef enum:
-    WHOLE = 1 << R_LAST | 1 << R_BIDS | 1 << R_ASKS     # what each message with the whole book has
-
-
 cdef class Judge:
     """Verdicts on messages. Not for use by itself: see Router."""
 
     def __init__(self, *args, **kwargs):
         if type(self) is Judge:
             raise TypeError("a Judge is a part of a Router")
+
+    cdef int enter(self) except -1:
+        """Come in alone, or raise UsageError; whoever came in leaves by csb_leave.
+
+        The Message is scratch that every payload is read into, and the slow way runs Python code in the middle of it.
+        """
+        if unlikely(not csb_enter(&self.door)):
+            raise UsageError(f"this router of {self.venue!r} is in use: one thread at a time, and none from within a call of it")
+        return 0
 
     # -- reading
 
@@ -30,22 +35,22 @@ cdef class Judge:
         self.document = None
         self.message.scan.outer = 0
         if size > MAX_PAYLOAD:
-            self.refusal = error_at(TOO_LONG, "payload", -1, -1)
+            self.refused = error_at(TOO_LONG, "payload", -1, -1)
             return TOO_LONG
         status = message_scan(self.message, self.directory, table, data, size)
         if status == DECLINED:
             return self.read_document(table, data, size)
         if status != OK:
-            self.refusal = error_at(status, "", self.message.scan.at - data, -1)
+            self.refused = error_at(status, "", self.message.scan.at - data, -1)
         return status
 
     cdef int read_document(self, const Table* table, const char* data, Py_ssize_t size) except -1:
-        """orjson's way into the Message. BAD_SYNTAX for a payload that is no JSON, with `refusal` set."""
+        """orjson's way into the Message. BAD_SYNTAX for a payload that is no JSON, with `refused` set."""
         self.declined += 1
         try:
             self.document = document_read(self.message, self.directory, table, PyBytes_FromStringAndSize(data, size))
         except ValueError as error:
-            self.refusal = BadMessage(str(error))
+            self.refused = BadMessage(str(error))
             return BAD_SYNTAX
         return OK
 
@@ -103,8 +108,7 @@ cdef class Judge:
         elif e.bound and e.channel == CHANNEL_UNKNOWN and channel == CHANNEL_DIFF:
             return OUT_COLD
         # is it whole?
-        if channel == CHANNEL_DIFF or self.table.rule == RULE_STREAM or m.seen & WHOLE != WHOLE:
-            self.demand(channel)
+        self.demand(channel)
         if unlikely(m.fault == OK and (m.bids_at != NULL or m.asks_at != NULL or self.document is not None)):
             message_levels(m, e, self.document)
         if m.change_at != NULL and m.fault == OK and channel == CHANNEL_DIFF:
@@ -324,26 +328,29 @@ cdef class Judge:
         cdef Message* m = self.message
         cdef Book book = <Book>e.book
         cdef int old = book.header.state
-        cdef int64_t quote_floor = book.header.quote_floor
+        cdef int64_t quote_floor
         cdef int status
-        if self.table.quote_channel != 0:
-            # moved before the levels, so that no older quote meets them
-            book.header.quote_floor = m.cross if m.cross > 0 else INT64_MAX
         if state == STATE_LIVE:
             state = settled_state(book.header, self.max_lag_ns, m.time_ns, receive_time_ns)
-        if replace:
-            status = book_replace(
-                book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns,
-                state == STATE_SYNCING or self.table.rule == RULE_STREAM,
-            )
-        else:
-            status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
+        with cython.critical_section(book):
+            quote_floor = book.header.quote_floor
+            if self.table.quote_channel != 0:
+                # moved before the levels, so that no older quote meets them
+                book.header.quote_floor = m.cross if m.cross > 0 else INT64_MAX
+            if replace:
+                status = book_replace(
+                    book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns,
+                    state == STATE_SYNCING or self.table.rule == RULE_STREAM,
+                )
+            else:
+                status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
+            if unlikely(status != OK):
+                book.header.quote_floor = quote_floor
+            elif unlikely(self.table.quote_channel != 0 and m.last == 1):
+                book_forget_quote(book.header)  # the service restarted: what it said before is no longer comparable
         if unlikely(status != OK):
-            book.header.quote_floor = quote_floor
             message_fault(m, R_BIDS, status, NULL)
             return self.refuse_fault()
-        if unlikely(self.table.quote_channel != 0 and m.last == 1):
-            book_forget_quote(book.header)      # the service restarted: what it said before is no longer comparable
         if not e.touched:
             e.touched = True
             self.changed[self.changed_count] = entry
@@ -410,10 +417,11 @@ cdef class Judge:
         return OUT_BUFFERED
 
     cdef int set_state(self, Py_ssize_t entry, int state, str why) except -1:
-        cdef BookHeader* h = (<Book>self.directory.entries[entry].book).header
-        cdef int old = h.state
+        cdef Book book = <Book>self.directory.entries[entry].book
+        cdef int old = book.header.state
         if old != state:
-            book_set_state(h, state)
+            with cython.critical_section(book):
+                book_set_state(book.header, state)
             self.note(entry, old, why)
         return 0
 
@@ -438,6 +446,7 @@ cdef class Judge:
         """The venue's own best bid and ask, beside the levels; an older one than the last is dropped."""
         cdef Message* m = self.message
         cdef Entry* e
+        cdef Book book
         cdef BookHeader* h
         cdef int64_t number
         if m.entry < 0 or m.renamed:
@@ -450,15 +459,17 @@ cdef class Judge:
             message_quote(m, e, self.table)
         else:
             document_quote(<Document>self.document, m, e, self.table)
-        h = (<Book>e.book).header
         number = m.cross if self.table.quote_channel != 0 else m.last
-        if m.quoted and number > h.quote_id:
-            write_open(h)
-            h.quote_id = number
-            h.quote_time_ns = m.quote_time_ns if m.seen >> R_QUOTE_TIME & 1 else m.time_ns
-            h.quote_bid, h.quote_bid_size, h.quote_ask, h.quote_ask_size = m.quote[0], m.quote[1], m.quote[2], m.quote[3]
-            write_close(h)
-            self.quotes += 1
+        book = <Book>e.book
+        with cython.critical_section(book):
+            h = book.header
+            if m.quoted and number > h.quote_id:
+                write_open(h)
+                h.quote_id = number
+                h.quote_time_ns = m.quote_time_ns if m.seen >> R_QUOTE_TIME & 1 else m.time_ns
+                h.quote_bid, h.quote_bid_size, h.quote_ask, h.quote_ask_size = m.quote[0], m.quote[1], m.quote[2], m.quote[3]
+                write_close(h)
+                self.quotes += 1
         return 0
 
     # -- refusals
@@ -469,7 +480,7 @@ cdef class Judge:
         cdef Py_ssize_t i
         if status == NO_MEMORY:
             raise MemoryError
-        self.refusal = error
+        self.refused = error
         if m.topic == TOPIC_OTHER or m.event >= EVENT_QUOTE or m.named and m.entry < 0:
             return OUT_REFUSED          # whatever it was, it was no change of ours
         for i in range(self.directory.count):

@@ -8,9 +8,12 @@ from csbook.errors import UsageError
 from csbook.venues.dialect import Dialect
 
 if TYPE_CHECKING:
-    from csbook.venues.trading import Trading
+    from collections.abc import Mapping
 
-__all__ = ["Dialect", "dialect", "names", "trading_names", "trading_table"]
+    from csbook.venues.trading import Trading
+    from csbook.wire.shape import Shape
+
+__all__ = ["Dialect", "dialect", "names", "private_shapes", "trading_names", "trading_table"]
 
 # name -> where its facts stand; a module is imported when its venue is asked for
 _PLACES = {
@@ -24,6 +27,7 @@ _PLACES = {
 }
 # those that can be traded on, too
 _TRADING = {"coinswitch": "coinswitch_trading"}
+_SHAPES = {"coinswitch": "coinswitch_shapes"}
 
 
 def names() -> tuple[str, ...]:
@@ -56,4 +60,15 @@ def trading_table(name: str) -> Trading:
     from importlib import import_module
 
     found: Trading = import_module(f"csbook.venues.{module}").TRADING
+    return found
+
+
+def private_shapes(name: str) -> Mapping[str, Shape]:
+    """What the private messages of a venue look like, by kind; empty where nobody has written it down."""
+    module = _SHAPES.get(name)
+    if module is None:
+        return {}
+    from importlib import import_module
+
+    found: Mapping[str, Shape] = import_module(f"csbook.venues.{module}").PRIVATE
     return found

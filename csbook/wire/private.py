@@ -41,6 +41,9 @@ class OrderReport:
     canceling: bool = False  # the venue is about to cancel it; it may still fill
     reason: str = ""
     fill: Fill | None = None  # the execution that this message tells of
+    commission: Decimal | None = None  # of the whole order up to `filled`: a cost above 0
+    commission_asset: str = ""
+    realised_pnl: Decimal | None = None  # of the whole order up to `filled`, before commission
     created_time_ns: int = 0
     event_time_ns: int = 0
     receive_time_ns: int = 0
@@ -48,7 +51,10 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True)
 class PositionReport:
-    """News of one position: its whole size, not a change. ``position_side`` "BOTH", or "LONG" and "SHORT" (hedge)."""
+    """News of one position: its whole size, not a change. ``position_side`` "BOTH", or "LONG" and "SHORT" (hedge).
+
+    ``event_time_ns`` is compared with that of order reports: an event's own, a row's time of its last update, or 0.
+    """
 
     symbol: str
     size: Decimal  # signed: above 0 long
@@ -88,7 +94,8 @@ class Snapshot:
     """What REST said of the account, asked for and answered at these times (ns since the epoch, this machine's clock).
 
     ``orders`` are all that are open, ``positions`` all that are not flat, ``balances`` all there are. A part that was
-    not asked for is None.
+    not asked for is None. Parts are asked for one after the other, orders first: what the orders' rows tell as filled
+    has then been seen by the positions.
     """
 
     asked_ns: int
