@@ -216,14 +216,14 @@ cdef int document_quote(Document doc, Message* m, const Entry* entry, const Tabl
         return 0
     if table.event_quote_size:
         found = [None, None, None, None] if found is None else list(found)
-        found[0] = doc.bids, doc.bids_path
-        found[2] = doc.asks, doc.asks_path
+        found[0] = (doc.bids, doc.bids_path) if isinstance(doc.bids, str) else None
+        found[2] = (doc.asks, doc.asks_path) if isinstance(doc.asks, str) else None
     elif m.seen & (1 << R_BIDS | 1 << R_ASKS):
         return 0
     if found is None or None in found:
         return 0
     for i, (value, path) in enumerate(found):
-        if not isinstance(value, str) and table.event_quote_size == 0:
+        if not isinstance(value, str):
             value = document_source(doc, path)
         if not isinstance(value, str) or parsed_number(
             value, entry.size_decimals if i & 1 else entry.price_decimals, &m.quote[i], &needed

@@ -459,8 +459,8 @@ cdef class Judge:
             message_quote(m, e, self.table)
         else:
             document_quote(<Document>self.document, m, e, self.table)
-        number = m.cross if self.table.quote_channel != 0 else m.last
         book = <Book>e.book
+        number = m.cross if self.table.quote_channel != 0 else m.last
         with cython.critical_section(book):
             h = book.header
             if m.quoted and number > h.quote_id:
