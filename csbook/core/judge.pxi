@@ -328,14 +328,15 @@ cdef class Judge:
         cdef Message* m = self.message
         cdef Book book = <Book>e.book
         cdef int old = book.header.state
-        cdef int64_t quote_floor = book.header.quote_floor
+        cdef int64_t quote_floor
         cdef int status
-        if self.table.quote_channel != 0:
-            # moved before the levels, so that no older quote meets them
-            book.header.quote_floor = m.cross if m.cross > 0 else INT64_MAX
         if state == STATE_LIVE:
             state = settled_state(book.header, self.max_lag_ns, m.time_ns, receive_time_ns)
         with cython.critical_section(book):
+            quote_floor = book.header.quote_floor
+            if self.table.quote_channel != 0:
+                # moved before the levels, so that no older quote meets them
+                book.header.quote_floor = m.cross if m.cross > 0 else INT64_MAX
             if replace:
                 status = book_replace(
                     book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns,
@@ -343,12 +344,13 @@ cdef class Judge:
                 )
             else:
                 status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
+            if unlikely(status != OK):
+                book.header.quote_floor = quote_floor
+            elif unlikely(self.table.quote_channel != 0 and m.last == 1):
+                book_forget_quote(book.header)  # the service restarted: what it said before is no longer comparable
         if unlikely(status != OK):
-            book.header.quote_floor = quote_floor
             message_fault(m, R_BIDS, status, NULL)
             return self.refuse_fault()
-        if unlikely(self.table.quote_channel != 0 and m.last == 1):
-            book_forget_quote(book.header)      # the service restarted: what it said before is no longer comparable
         if not e.touched:
             e.touched = True
             self.changed[self.changed_count] = entry

@@ -343,11 +343,16 @@ cdef class Router(Judge):
         """
         cdef Py_ssize_t entry = self.entry_named(symbol)
         cdef Entry* e = &self.directory.entries[entry]
-        cdef int old = (<Book>e.book).header.state
-        if old == STATE_EMPTY or old == STATE_GAP or not entry_sequenced(e, self.table):
-            return False
-        self.lose(entry, STATE_GAP, reason)
-        return True
+        cdef int old
+        self.enter()
+        try:
+            old = (<Book>e.book).header.state
+            if old == STATE_EMPTY or old == STATE_GAP or not entry_sequenced(e, self.table):
+                return False
+            self.lose(entry, STATE_GAP, reason)
+            return True
+        finally:
+            csb_leave(&self.door)
 
     def take_changed(self):
         """The books whose levels changed since the last call, each once, in the order of their first change."""
