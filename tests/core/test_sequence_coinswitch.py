@@ -9,8 +9,15 @@ import pytest
 
 import csbook
 from csbook import Outcome, State
-from oracle import OracleBook, ReplaceFeed, diff, dump, seed_depth
+from oracle import OracleBook, ReplaceFeed, diff, dump, hft_depth, seed_depth, sio_depth
 from sequenced import ASKS, BIDS, MS, Pair
+
+WHOLE = {
+    "coinswitch": (seed_depth, ("lastUpdateId", "bids", "asks")),
+    "coinswitch-sio": (sio_depth, ("timestamp", "bids", "asks")),
+    "coinswitch-hft": (hft_depth, ("t", "b", "a")),
+}
+replacing = pytest.mark.parametrize("venue", WHOLE)
 
 
 def replace_pair(venue: str = "coinswitch") -> tuple[csbook.Book, csbook.Router, ReplaceFeed]:
