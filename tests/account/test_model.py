@@ -20,7 +20,7 @@ from account.world import World
 
 WORLDS = int(os.environ.get("CSBOOK_MODEL_WORLDS", "1500"))
 SEED = int(os.environ.get("CSBOOK_MODEL_SEED", "0"))
-EXAMPLES = int(os.environ.get("CSBOOK_MODEL_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("CSBOOK_MODEL_EXAMPLES", "300"))
 
 
 def run(seed: int) -> World:
@@ -105,7 +105,7 @@ def test_the_model() -> None:
             max_examples=EXAMPLES,
             stateful_step_count=40,
             deadline=None,
-            derandomize=EXAMPLES <= 60,
+            derandomize=EXAMPLES <= 300,
             suppress_health_check=list(HealthCheck),
         ),
     )
