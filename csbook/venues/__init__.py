@@ -23,7 +23,10 @@ _PLACES = {
     "kucoin": ("kucoin", "DIALECT"),
 }
 # those that can be traded on, too
-_TRADING = {"coinswitch": "coinswitch_trading"}
+_TRADING = {
+    "binance": "binance_trading",
+    "coinswitch": "coinswitch_trading",
+}
 
 
 def names() -> tuple[str, ...]:
