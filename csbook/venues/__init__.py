@@ -25,6 +25,7 @@ _PLACES = {
 # those that can be traded on, too
 _TRADING = {
     "binance": "binance_trading",
+    "bybit": "bybit_trading",
     "coinswitch": "coinswitch_trading",
 }
 
