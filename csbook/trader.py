@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 from uuid import uuid4
 
 from csbook._core import Book
@@ -47,15 +47,23 @@ from csbook.wire.request import Failure, Verdict
 from csbook.wire.session import Malformed, Unknown
 from csbook.wire.userdata import PrivateEvent
 
-if TYPE_CHECKING:
-    from csbook.feed import Feed
-
 __all__ = ["Trader", "trade"]
 
 OWN = "c5b00c00-"  # what the client order ids made here begin with, so that a restart knows its own
 HALT_FILE = "HALT"
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., object])
+
+
+class Books(Protocol):
+    """What a trader wants of a ``csbook.feed.Feed``."""
+
+    @property
+    def books(self) -> Mapping[str, Book]: ...
+
+    def on_book(self, callback: Callable[[Book], object], /) -> object: ...
+
+    def on_state(self, callback: Callable[[Book, State, State, str], object], /) -> object: ...
 
 
 def trade(
@@ -429,8 +437,8 @@ class Trader:
         self._on_alert.append(callback)
         return callback
 
-    def follow(self, feed: Feed) -> None:
-        """Let the books and trades of a feed serve queue estimates, P&L, and the rules on stale books and losses."""
+    def follow(self, feed: Books) -> None:
+        """Let the books of a feed serve queue estimates, P&L, and the rules on stale books and losses."""
         feed.on_book(self._book)
         feed.on_state(self._state)
         for book in feed.books.values():

@@ -106,7 +106,8 @@ async def test_open_orders_are_read_to_the_last_page(time: Virtual) -> None:
 
 
 @virtually
-async def test_a_list_without_an_end(time: Virtual) -> None:
+async def test_a_list_without_an_end(time: Virtual, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csbook.net.desk._PAGES", 5)
     async with stand(time) as (venue, desk):
         number = iter(range(10**6))
         venue.answers["POST", OPEN] = lambda asked: (
@@ -114,13 +115,15 @@ async def test_a_list_without_an_end(time: Virtual) -> None:
             {"data": {"orders": [row(next(number))], "cursor": 10**9 - next(number)}},
         )
         error = await failed(desk.open_orders())
-        assert "more than 100 pages" in str(error)
-        venue.answers["POST", CLOSED] = lambda asked: (
-            200,
-            {"data": {"orders": [row(next(number), asked.json["to_time"])], "cursor": asked.json["to_time"] - 1}},
-        )
+        assert "more than 5 pages" in str(error)
+
+        def older(asked: Asked) -> Any:
+            end = asked.json.get("to_time", time.clock.now_ns() // 1_000_000)
+            return 200, {"data": {"orders": [row(next(number), end)], "cursor": end - 1}}
+
+        venue.answers["POST", CLOSED] = older
         error = await failed(desk.closed_orders())
-        assert "more than 100 pages" in str(error)
+        assert "more than 5 pages" in str(error)
 
 
 @virtually
@@ -129,7 +132,7 @@ async def test_closed_orders_go_back_seven_days_within_the_window(time: Virtual)
         venue.answers["POST", CLOSED] = said({"orders": [], "cursor": None})
         now_ms = time.clock.now_ns() // 1_000_000
         assert await desk.closed_orders() == ()
-        spans = [(asked.json["from_time"], asked.json["to_time"]) for asked in venue.of(CLOSED)]
+        spans = [(asked.json["from_time"], asked.json.get("to_time", now_ms)) for asked in venue.of(CLOSED)]
         assert min(start for start, _ in spans) <= now_ms - 7 * 86_400_000 <= now_ms <= max(end for _, end in spans)
         assert all(end - start <= 7 * 86_400_000 - 1000 for start, end in spans)
         venue.asked.clear()
@@ -142,9 +145,8 @@ async def test_closed_orders_go_back_seven_days_within_the_window(time: Virtual)
 @virtually
 async def test_words_that_are_not_known_are_noted_once(time: Virtual) -> None:
     async with stand(time) as (venue, desk):
-        venue.answers["POST", OPEN] = said(
-            {"orders": [row(1, status="FROZEN"), row(2, status="FROZEN")], "cursor": None}
-        )
+        rows = [row(number, status="FROZEN") for number in (1, 2)]
+        venue.answers["POST", OPEN] = said({"orders": rows, "cursor": None})
         for _ in range(2):
             orders, _, _ = await desk.open_orders()
         assert desk.strange == ["order status 'FROZEN'"]

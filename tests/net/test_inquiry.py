@@ -116,7 +116,7 @@ async def test_an_answer_that_cannot_be_is_refused(time: Virtual, tmp_path: Path
 
 @virtually
 async def test_an_order_that_vanished(time: Virtual, tmp_path: Path) -> None:
-    """It is no longer among the open ones and nobody said why: it is asked for, by the venue's id where it has no other."""
+    """It is no longer among the open ones and nobody said why: it is asked for, here by the venue's id."""
     async with trading(time, tmp_path) as (venue, trader, _):
         bid, _ = touch(venue)
         nameless = venue.place_by_hand("BTCUSDT", "BUY", "0.005", bid - 10)
