@@ -39,6 +39,7 @@ TIME = "/trade/api/v2/time"
 LISTEN_KEY = "/trade/api/v2/user/listenKey"
 _JSON = {"Content-Type": "application/json"}
 _ZERO = Decimal(0)
+_QUOTE = "USDT"  # of every symbol, and commission is paid in it
 _DAY_S = 86_400.0
 
 # status -> ours; None: NEW or PARTIALLY_FILLED, by the quantity executed
@@ -296,8 +297,16 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
     price = optional(row, "price")
     average = optional(row, "avg_execution_price")
     if average is None:
+<<<<<<< HEAD
         average = optional(row, "avg_exec_price")
     created = ms(row, "created_at")
+=======
+        average = _optional(row, "avg_exec_price")
+    fee = _optional(row, "execution_fee")
+    if fee is None:
+        fee = _optional(row, "exec_fee")
+    created = _ms(row, "created_at")
+>>>>>>> trial
     return OrderReport(
         symbol=symbol(row, "symbol"),
         status=status,
@@ -314,6 +323,9 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
         position_side=word(row, "position_side") or None,
         canceling=said == "CANCELLATION_RAISED",
         reason=reason,
+        commission=fee,
+        commission_asset="" if fee is None else _QUOTE,
+        realised_pnl=_optional(row, "realised_pnl"),
         created_time_ns=created,
         event_time_ns=ms(row, "updated_at") or created,
         receive_time_ns=receive_time_ns,
