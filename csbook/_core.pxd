@@ -5,6 +5,7 @@
 # `book.header` again after every update. An old block stays valid memory for as long as the book lives, with its lock odd
 # for good: csbook_touch fails on it, and the header has to be taken anew.
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef enum:
@@ -169,7 +170,8 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef readonly str venue
     cdef readonly dict books            # SYMBOL -> Book
     cdef readonly object depth          # int or None
-    cdef readonly object refusal        # the BadMessage that the last refused payload would be, or None
+    cdef object refused                 # the BadMessage that the last refused payload would be, or None
+    cdef uint64_t door                  # shut while a thread is inside
     cdef public int source              # which connection the next payload comes over, 0 to 31
     cdef public int64_t race_ns         # how long a slower connection may take to bring what a faster one seems to have lost
     cdef uint32_t live                  # the connections that bring the same streams, as bits
@@ -189,6 +191,8 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef uint64_t unnamed
     cdef uint64_t unknown
     cdef uint64_t quotes
+    @cython.final
+    cdef int enter(self) except -1
     cdef int judge(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int demand(self, int32_t channel) except -1
     cdef int judge_stream(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
@@ -218,6 +222,8 @@ cdef class Router(Judge):
     # The outcome of one payload. `size` bytes from `data` are read and no byte more; nothing is kept of them.
     cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef Py_ssize_t entry_named(self, object symbol) except -1
+    @cython.final
+    cdef int feed_alone(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_framed(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_framed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1

@@ -185,7 +185,6 @@ class Judge:
     venue: str
     books: dict[str, Book]
     depth: int | None
-    refusal: BadMessage | None
     max_lag_ns: int
     source: int
     race_ns: int
@@ -230,6 +229,8 @@ class Router(Judge):
         """The changes of state since the last call, in order: book, old, new, reason."""
     def wants_snapshot(self) -> list[str]:
         """The symbols that have changes buffered and no snapshot that they could join."""
+    @property
+    def refusal(self) -> BadMessage | None: ...
     @property
     def last_refusal(self) -> str: ...
     @property

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 from uuid import uuid4
 
 from csbook._core import Book
@@ -46,15 +46,22 @@ from csbook.wire.request import Failure, Verdict
 from csbook.wire.session import Malformed, Unknown
 from csbook.wire.userdata import PrivateEvent
 
-if TYPE_CHECKING:
-    from csbook.feed import Feed
-
 __all__ = ["Trader", "trade"]
 
 OWN = "c5b00c00-"  # what the client order ids made here begin with, so that a restart knows its own
 HALT_FILE = "HALT"
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., object])
+
+
+class Followed(Protocol):
+    """What a trader wants of a ``Feed``."""
+
+    books: dict[str, Book]
+
+    def on_book(self, callback: Callable[[Book], object]) -> object: ...
+
+    def on_state(self, callback: Callable[[Book, State, State, str], object]) -> object: ...
 
 
 def trade(
@@ -458,7 +465,7 @@ class Trader:
         self._on_alert.append(callback)
         return callback
 
-    def follow(self, feed: Feed) -> None:
+    def follow(self, feed: Followed) -> None:
         """Let the books and trades of a feed serve queue estimates, P&L, and the rules on stale books and losses."""
         feed.on_book(self._book)
         feed.on_state(self._state)

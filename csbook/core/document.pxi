@@ -1,10 +1,11 @@
-# A message as orjson parsed it, put into the same Message that the scanner fills: the slow path, and the judge of the fast.
+# A message as orjson parsed it (or what stands for it, csbook.json), put into the same Message that the scanner fills:
+# the slow path, and the judge of the fast.
 #
 # Both ways meet in Message, so everything after it - which book, which rule, how it is applied - exists once. What the
 # scanner says of a field is said here of the parsed value, with the same Status. Level numbers that are JSON numbers are
 # read from their source text (the standard library's parser hands it over), since a float has lost digits.
 
-cdef object _loads = None               # orjson.loads, or the standard library's where there is no orjson
+cdef object _loads = None               # csbook.json.loads, once something took this way
 
 
 class _Source(str):
@@ -22,18 +23,10 @@ def _text_loads(payload):
     return json.loads(payload, parse_float=_Source, parse_int=_Source, parse_constant=_constant)
 
 
-def _plain_loads(payload):
-    import json
-    return json.loads(bytes(payload).decode("utf-8"), parse_constant=_constant)
-
-
 cdef object loads():
     global _loads
     if _loads is None:
-        try:
-            from orjson import loads as found
-        except ImportError:
-            found = _plain_loads
+        from csbook.json import loads as found
         _loads = found
     return _loads
 
@@ -211,7 +204,7 @@ cdef int document_quote(Document doc, Message* m, const Entry* entry) except -1:
     if not m.seen >> R_LAST & 1 or m.fault != OK:
         return 0
     for i, value in enumerate((doc.bids, doc.bid_size, doc.asks, doc.ask_size)):
-        if not isinstance(value, (str, int)) or parsed_number(
+        if not isinstance(value, str) or parsed_number(
             value, entry.size_decimals if i & 1 else entry.price_decimals, &m.quote[i], &needed
         ) != OK:
             return 0

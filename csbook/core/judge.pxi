@@ -18,6 +18,15 @@ cdef class Judge:
         if type(self) is Judge:
             raise TypeError("a Judge is a part of a Router")
 
+    cdef int enter(self) except -1:
+        """Come in alone, or raise UsageError; whoever came in leaves by csb_leave.
+
+        The Message is scratch that every payload is read into, and the slow way runs Python code in the middle of it.
+        """
+        if unlikely(not csb_enter(&self.door)):
+            raise UsageError(f"this router of {self.venue!r} is in use: one thread at a time, and none from within a call of it")
+        return 0
+
     # -- reading
 
     cdef int read(self, const Table* table, const char* data, Py_ssize_t size) except -1:
@@ -26,22 +35,22 @@ cdef class Judge:
         self.document = None
         self.message.scan.outer = 0
         if size > MAX_PAYLOAD:
-            self.refusal = error_at(TOO_LONG, "payload", -1, -1)
+            self.refused = error_at(TOO_LONG, "payload", -1, -1)
             return TOO_LONG
         status = message_scan(self.message, self.directory, table, data, size)
         if status == DECLINED:
             return self.read_document(table, data, size)
         if status != OK:
-            self.refusal = error_at(status, "", self.message.scan.at - data, -1)
+            self.refused = error_at(status, "", self.message.scan.at - data, -1)
         return status
 
     cdef int read_document(self, const Table* table, const char* data, Py_ssize_t size) except -1:
-        """orjson's way into the Message. BAD_SYNTAX for a payload that is no JSON, with `refusal` set."""
+        """orjson's way into the Message. BAD_SYNTAX for a payload that is no JSON, with `refused` set."""
         self.declined += 1
         try:
             self.document = document_read(self.message, self.directory, table, PyBytes_FromStringAndSize(data, size))
         except ValueError as error:
-            self.refusal = BadMessage(str(error))
+            self.refused = BadMessage(str(error))
             return BAD_SYNTAX
         return OK
 
@@ -320,13 +329,14 @@ cdef class Judge:
         cdef int status
         if state == STATE_LIVE:
             state = settled_state(book.header, self.max_lag_ns, m.time_ns, receive_time_ns)
-        if replace:
-            status = book_replace(
-                book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns,
-                state == STATE_SYNCING or self.table.rule == RULE_STREAM,
-            )
-        else:
-            status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
+        with cython.critical_section(book):
+            if replace:
+                status = book_replace(
+                    book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns,
+                    state == STATE_SYNCING or self.table.rule == RULE_STREAM,
+                )
+            else:
+                status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
         if unlikely(status != OK):
             message_fault(m, R_BIDS, status, NULL)
             return self.refuse_fault()
@@ -396,10 +406,11 @@ cdef class Judge:
         return OUT_BUFFERED
 
     cdef int set_state(self, Py_ssize_t entry, int state, str why) except -1:
-        cdef BookHeader* h = (<Book>self.directory.entries[entry].book).header
-        cdef int old = h.state
+        cdef Book book = <Book>self.directory.entries[entry].book
+        cdef int old = book.header.state
         if old != state:
-            book_set_state(h, state)
+            with cython.critical_section(book):
+                book_set_state(book.header, state)
             self.note(entry, old, why)
         return 0
 
@@ -424,6 +435,7 @@ cdef class Judge:
         """The venue's own best bid and ask, beside the levels; an older one than the last is dropped."""
         cdef Message* m = self.message
         cdef Entry* e
+        cdef Book book
         cdef BookHeader* h
         if m.entry < 0 or m.renamed:
             return 0
@@ -432,14 +444,16 @@ cdef class Judge:
             message_quote(m, e)
         else:
             document_quote(<Document>self.document, m, e)
-        h = (<Book>e.book).header
-        if m.quoted and m.last > h.quote_id:
-            write_open(h)
-            h.quote_id = m.last
-            h.quote_time_ns = m.time_ns
-            h.quote_bid, h.quote_bid_size, h.quote_ask, h.quote_ask_size = m.quote[0], m.quote[1], m.quote[2], m.quote[3]
-            write_close(h)
-            self.quotes += 1
+        book = <Book>e.book
+        with cython.critical_section(book):
+            h = book.header
+            if m.quoted and m.last > h.quote_id:
+                write_open(h)
+                h.quote_id = m.last
+                h.quote_time_ns = m.time_ns
+                h.quote_bid, h.quote_bid_size, h.quote_ask, h.quote_ask_size = m.quote[0], m.quote[1], m.quote[2], m.quote[3]
+                write_close(h)
+                self.quotes += 1
         return 0
 
     # -- refusals
@@ -450,7 +464,7 @@ cdef class Judge:
         cdef Py_ssize_t i
         if status == NO_MEMORY:
             raise MemoryError
-        self.refusal = error
+        self.refused = error
         if m.topic == TOPIC_OTHER or m.event >= EVENT_QUOTE or m.named and m.entry < 0:
             return OUT_REFUSED          # whatever it was, it was no change of ours
         for i in range(self.directory.count):

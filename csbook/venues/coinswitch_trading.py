@@ -20,8 +20,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import orjson
-
+from csbook import json
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage
 from csbook.types import Instrument, OrderStatus, Side
@@ -218,7 +217,7 @@ TRADING = CoinswitchTrading()
 
 
 def _command(endpoint: str, method: str, path: str, body: Mapping[str, object]) -> Request:
-    return Request(endpoint, method, FUTURES + path, body=orjson.dumps(body), headers=_JSON, command=True)
+    return Request(endpoint, method, FUTURES + path, body=json.dumps(body), headers=_JSON, command=True)
 
 
 def _query(endpoint: str, path: str, pairs: list[tuple[str, str]]) -> Request:
@@ -227,7 +226,7 @@ def _query(endpoint: str, path: str, pairs: list[tuple[str, str]]) -> Request:
 
 def _list(endpoint: str, path: str, symbol: str | None, from_ms: int | None, to_ms: int | None) -> Request:
     body = _maybe({"exchange": EXCHANGE}, symbol=symbol, from_time=from_ms, to_time=to_ms)
-    return Request(endpoint, "POST", FUTURES + path, body=orjson.dumps(body), headers=_JSON)
+    return Request(endpoint, "POST", FUTURES + path, body=json.dumps(body), headers=_JSON)
 
 
 def _maybe(body: dict[str, object], **more: object) -> dict[str, object]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage
 from csbook.types import Ticker, Trade
 from csbook.wire import records
@@ -70,7 +69,7 @@ class OpSession:
             out.append(_PING)
         for number, request in self._requests.send(now):
             name = "unsubscribe" if request.leaving else "subscribe"
-            out.append(orjson.dumps({"op": name, "args": request.streams, "req_id": str(number)}))
+            out.append(json.dumps({"op": name, "args": request.streams, "req_id": str(number)}))
         return out
 
     def overdue(self, now: float) -> list[Event]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage
 from csbook.types import Ticker, Trade
 from csbook.wire import records
@@ -149,7 +148,7 @@ class TopicSession:
 def _asking(number: int, request: Request) -> bytes:
     topic = request.streams[0].partition(":")[0]
     symbols = ",".join(stream.partition(":")[2] for stream in request.streams)
-    return orjson.dumps(
+    return json.dumps(
         {
             "id": str(number),
             "type": "unsubscribe" if request.leaving else "subscribe",

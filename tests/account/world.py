@@ -165,8 +165,12 @@ class World:
         self.answers: list[Answer] = []
         self.status: list[tuple[str, int, OrderReport | None]] = []  # answers to questions about one order
         self.serial = 0
+        self.unsettled = 0  # moments at which the account was not sure
         self.trusted = True  # no restart that was not reconciled since
-        self.outside = (D(0), D(0))  # what others bought and sold, open orders included, since the account was last exact
+        self.outside = (
+            D(0),
+            D(0),
+        )  # what others bought and sold, open orders included, since the account was last exact
 
     # -- time
 
@@ -284,7 +288,8 @@ class World:
             self.events.pop(self.choose(len(self.events)))
 
     def disconnect(self) -> None:
-        self.events.clear()
+        if self.choose(4) == 0:
+            self.events.clear()
 
     def ask(self) -> None:
         """A snapshot: first the orders, and in a later step the rest."""
@@ -340,7 +345,8 @@ class World:
         self.pass_time((1, 1, 2, 30, 700)[self.choose(5)])
 
     STEPS = (
-        "place", "place", "place", "arrive", "by_hand", "trade", "trade", "trade", "cancel", "deliver", "deliver", "deliver",
+        "place", "place", "place", "arrive", "by_hand", "trade", "trade", "trade", "trade", "trade", "cancel",
+        "deliver", "deliver", "deliver", "again", "deliver", "deliver", "deliver",
         "deliver", "deliver", "again", "lose", "disconnect", "ask", "ask_on", "answer", "look_up", "looked_up", "wait", "wait",
     )  # fmt: skip
 
@@ -357,6 +363,7 @@ class World:
             else:
                 short -= request.order.size
         stated = self.account.exposure(SYMBOL)
+        self.unsettled += not stated.settled
         bought, sold = self.outside
         assert stated.long >= long - bought, (stated, long, bought)
         assert stated.short <= short + sold, (stated, short, sold)
@@ -417,7 +424,9 @@ class World:
             made = venue.orders[order_id]
             assert (order.status, order.filled, order.size) == (made.status, made.filled, made.size), (order, made)
             assert order.own == (not made.hand)
-        placed = {order.client_order_id for order in account.orders.values() if order.own and order.status.name != "REJECTED"}
+        placed = {
+            order.client_order_id for order in account.orders.values() if order.own and order.status.name != "REJECTED"
+        }
         assert placed <= {made.client for made in venue.orders.values()}
         position = account.positions.get(SYMBOL)
         total = sum(venue.sizes.values(), D(0))
