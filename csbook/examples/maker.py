@@ -15,20 +15,21 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from csbook import Book, Feed, Order, Side, State, Trader
 from csbook.account import Change, FillSeen, OrderChanged
 from csbook.errors import CsbookError
+from csbook.guard.budget import RateBudget
 
 __all__ = ["Maker"]
 
 MAX_AGE_NS = 2_000_000_000  # an older touch is no ground for a price
 EVERY_S = 0.5  # it looks again so often, and whenever something happened to an order or to the book
-CANCEL_EVERY_S = 21.0  # a side: of the 10 cancels a minute that the venue allows, 4 are kept for a halt
-PLACE_EVERY_S = 6.5  # a side: 20 orders a minute are allowed
+PLACES = (2, 6.5)  # in so many seconds: the venue allows 20 orders a minute
+CANCELS = (2, 21.0)  # it allows 10 a minute, of which the trader keeps 4 for a halt
 
 
 class Maker:
     """Quotes ``size`` on both sides of the microprice, so many ticks away from it, and leans against what it holds."""
 
     def __init__(
-        self, feed: Feed, trader: Trader, symbol: str, size: str = "0.010", away: int = 25, lean: int = 5, most: int = 5
+        self, feed: Feed, trader: Trader, symbol: str, size: str = "0.010", away: int = 40, lean: int = 5, most: int = 5
     ) -> None:
         self.trader, self.symbol = trader, symbol
         self.book = feed.books[symbol]
@@ -37,7 +38,7 @@ class Maker:
         self.limit = self.size * most  # of the position, long or short, whatever may still fill included
         self.away = float(self.tick) * away
         self.lean = float(self.tick) * lean  # for every ``size`` that is held
-        self._acted: dict[tuple[str, Side], float] = {}
+        self._places, self._cancels = RateBudget(*PLACES), RateBudget(*CANCELS)
         self._news = asyncio.Event()
         self._pulling: asyncio.Task[None] | None = None
         feed.on_state(self._on_state)
@@ -78,9 +79,9 @@ class Maker:
         """One request at most to bring a side to its price. There is no amending here: cancel, then place again."""
         out = [order for order in self.trader.account.open_orders(self.symbol) if order.side is side]
         if out:
-            if not out[0].canceling and self._is_off(out[0], price) and self._may("cancel", side, CANCEL_EVERY_S):
+            if not out[0].canceling and self._is_off(out[0], price) and _may(self._cancels):
                 await self.trader.cancel(out[0])
-        elif price is not None and self._fits(side) and self._may("place", side, PLACE_EVERY_S):
+        elif price is not None and self._fits(side) and _may(self._places):
             await self.trader.place(self.symbol, side, size=self.size, price=price)
 
     def _is_off(self, order: Order, price: Decimal | None) -> bool:
@@ -90,13 +91,6 @@ class Maker:
         """Whether one more order keeps the limit, even if all that is out or unknown fills."""
         held = self.trader.account.exposure(self.symbol)
         return held.long + self.size <= self.limit if side is Side.BUY else held.short - self.size >= -self.limit
-
-    def _may(self, what: str, side: Side, every_s: float) -> bool:
-        now = time.monotonic()
-        free = now - self._acted.get((what, side), -every_s) >= every_s
-        if free:
-            self._acted[what, side] = now
-        return free
 
     def _on_state(self, book: Book, old: State, new: State, reason: str) -> None:
         """Before anything else runs when the book can no longer be trusted: take the quotes out of the market."""
@@ -112,3 +106,12 @@ class Maker:
     def _on_event(self, change: Change) -> None:
         if isinstance(change, FillSeen | OrderChanged):
             self._news.set()
+
+
+def _may(budget: RateBudget) -> bool:
+    """Whether one more request is within the pace; then it is counted."""
+    now = time.monotonic()
+    free = not budget.wait(now)
+    if free:
+        budget.spend(now)
+    return free
