@@ -297,16 +297,11 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
     price = optional(row, "price")
     average = optional(row, "avg_execution_price")
     if average is None:
-<<<<<<< HEAD
         average = optional(row, "avg_exec_price")
-    created = ms(row, "created_at")
-=======
-        average = _optional(row, "avg_exec_price")
-    fee = _optional(row, "execution_fee")
+    fee = optional(row, "execution_fee")
     if fee is None:
-        fee = _optional(row, "exec_fee")
-    created = _ms(row, "created_at")
->>>>>>> trial
+        fee = optional(row, "exec_fee")
+    created = ms(row, "created_at")
     return OrderReport(
         symbol=symbol(row, "symbol"),
         status=status,
@@ -325,7 +320,7 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
         reason=reason,
         commission=fee,
         commission_asset="" if fee is None else _QUOTE,
-        realised_pnl=_optional(row, "realised_pnl"),
+        realised_pnl=optional(row, "realised_pnl"),
         created_time_ns=created,
         event_time_ns=ms(row, "updated_at") or created,
         receive_time_ns=receive_time_ns,
