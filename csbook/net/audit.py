@@ -1,7 +1,7 @@
 """Books against snapshots by REST, one symbol after the other, in the background.
 
-``guard.audit`` says what a comparison is worth. Here it is asked for: looks at the book for some
-seconds, a snapshot, a last look; and all of it once more where something seemed wrong. An audit never takes the requests that mending books
+``guard.audit`` says what a comparison is worth. Here it is asked for: looks at the book for some seconds, a snapshot, a
+last look; and all of it once more where something seemed wrong. An audit never takes the requests that mending books
 may need: it waits until half of the venue's budget is free. A book that is found wrong is in GAP from that moment, and
 is mended as after any gap.
 """

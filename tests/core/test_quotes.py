@@ -177,7 +177,10 @@ def test_a_quote_with_another_field_spoilt_is_dropped(venue: str) -> None:
         message = ticker(1003, "100.51", "7", "100.59", "8")
         spoilt = [message | {"data": message["data"] | {key: "x"}} for key in ("ts", "timestamp", "bids")]
         spoilt += [message | {"data": message["data"] | {"ts": -1}}]
-        spoilt += [message | {"data": message["data"] | {"bids": []}}, message | {"data": {"asks": []} | message["data"]}]
+        spoilt += [
+            message | {"data": message["data"] | {"bids": []}},
+            message | {"data": {"asks": []} | message["data"]},
+        ]
         spoilt += [dict(reversed(each.items())) for each in spoilt]
     for each in spoilt:
         market.cold(each)
