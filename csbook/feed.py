@@ -177,7 +177,7 @@ class Feed:
 
     def __repr__(self) -> str:
         state = "open" if self._supervisor is not None else "closed" if self._entered else "not entered"
-        return f"<Feed {self._dialect.name} {' '.join(self.books)} {state}>"
+        return f"<Feed {self._dialect.name} {' '.join(self.books or self._symbols)} {state}>"
 
     async def __aenter__(self) -> Self:
         if self._entered:

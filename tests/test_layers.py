@@ -25,7 +25,7 @@ FLOORS: dict[str, int] = {
     "venues": 3, "account": 3, "guard": 3,
     "net": 4,
     "feed": 5, "trader": 5, "loop": 5,
-    "cli": 6, "__main__": 6, "__init__": 6,
+    "cli": 6, "examples": 6, "__main__": 6, "__init__": 6,
 }  # fmt: skip
 
 # A side room and what it may open on: the simulator must share no code with the client that it judges.

@@ -101,7 +101,7 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
             if key.where & where and key.size == len(text) and memcmp(&key.text[0], <const char*>text, key.size) == 0:
                 found = key
                 break
-        if found == NULL:
+        if found == NULL or found.role == R_SKIP:
             continue
         role = found.role
         if role == R_DATA:

@@ -27,6 +27,7 @@ cdef enum Role:
     R_ASK_PRICE = 18
     R_ASK_SIZE = 19
     ROLES = 20
+    R_SKIP = 20                         # known to come, and of no use
 
 cdef enum Where:
     OUTER = 1
@@ -62,6 +63,7 @@ cdef struct Key:
 
 cdef struct Table:
     int32_t count
+    int32_t inner                       # where the keys under `data` begin: they mostly come in the order of the table, too
     uint64_t initials                   # a bit per first byte of a key, its lowest six bits: most other keys have none
     Key[16] keys
     Rule rule                           # of the diff channel, where there is one
@@ -109,6 +111,8 @@ cdef int _fill(Table* table, list keys, Rule rule, bint levels_replace, bytes de
         key.where = where
         key.shape = shape
         table.count += 1
+        if role == R_DATA:
+            table.inner = table.count % len(keys)
     table.rule = rule
     table.levels_replace = levels_replace
     table.id_role = R_LAST
@@ -158,6 +162,9 @@ _BYBIT_KEYS = [
 # A quote (section 3) has its time under `ts` alone, in ns, and its sequence is the book's.
 _KUCOIN_KEYS = [
     (b"topic", R_TOPIC, OUTER, 0),
+    (b"type", R_SKIP, OUTER, 0),
+    (b"subject", R_SKIP, OUTER, 0),
+    (b"sn", R_SKIP, OUTER, 0),
     (b"data", R_DATA, OUTER, 0),
     (b"sequence", R_LAST, INNER, 0),
     (b"change", R_CHANGE, INNER, 0),
