@@ -291,7 +291,7 @@ cdef const char* message_value(
             m.quote_time_ns = number
         return q
     if role >= R_BID_PRICE:
-        if p[0] == c'"' or c'0' <= p[0] <= c'9':
+        if p[0] == c'"' or p[0] == c'-' or c'0' <= p[0] <= c'9':
             m.quote_at[role - R_BID_PRICE] = p
         return skip_value(s, p, above)
     # text: mostly what it was the last time
