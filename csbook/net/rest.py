@@ -168,6 +168,10 @@ class Rest:
         """Have the keys at hand for ``login``. Raises CredentialsError."""
         await self._loaded()
 
+    def hidden(self, text: str) -> str:
+        """A text without the api key."""
+        return text.replace(self._credentials.api_key, "<hidden>") if self._credentials.is_loaded else text
+
     def login(self) -> bytes:
         """The message that says on a private stream whose it is, by the server's time. Raises CredentialsError."""
         return self._trading.login(self._credentials, (self._timing.now_ns() + self.offset_ns) // 1_000_000)
