@@ -169,8 +169,9 @@ class Rest:
         await self._loaded()
 
     def hidden(self, text: str) -> str:
-        """A text without the api key."""
-        return text.replace(self._credentials.api_key, "<hidden>") if self._credentials.is_loaded else text
+        """A text without the api key, as far as that is no word."""
+        key = self._credentials.api_key if self._credentials.is_loaded else ""
+        return text.replace(key, "<hidden>") if len(key) >= 6 else text
 
     def login(self) -> bytes:
         """The message that says on a private stream whose it is, by the server's time. Raises CredentialsError."""

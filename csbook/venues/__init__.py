@@ -27,6 +27,8 @@ _TRADING = {
     "binance": ("binance_trading", "TRADING"),
     "bybit": ("bybit_trading", "TRADING"),
     "coinswitch": ("coinswitch_trading", "TRADING"),
+    "coinswitch-hft": ("coinswitch_hft_trading", "TRADING"),
+    "coinswitch-sio": ("coinswitch_sio_trading", "TRADING"),
     "kucoin": ("kucoin_trading", "KucoinTrading"),
 }
 

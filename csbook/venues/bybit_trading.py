@@ -15,17 +15,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage
-from csbook.types import Instrument
 from csbook.venues import v5_rows
 from csbook.venues.bybit import DIALECT
-from csbook.venues.instruments import read_rules
 from csbook.venues.trading import Limit, Place
 from csbook.venues.v5 import V5Trading
 from csbook.wire import signing
@@ -80,9 +77,6 @@ class BybitTrading(V5Trading):
             payload = request.body or request.query.encode()
             headers.update(signing.bybit(credentials, timestamp_ms, WINDOW_MS, payload))
         return Signed(request.query, headers)
-
-    def read_instruments(self, body: bytes, ticks: Mapping[str, Decimal]) -> dict[str, Instrument]:
-        return read_rules(DIALECT, body, ticks)
 
     # -- the private stream -----------------------------------------------------------------------------------------
 

@@ -222,7 +222,7 @@ class Trading(Protocol):
 
     def read_event(self, message: Any, receive_time_ns: int) -> list[PrivateEvent]:
         """What a private event says, its JSON read already. Raises FloatFound where digits would be lost."""
-        ...
+        raise UsageError(f"{self.name} has no private stream: {self.stream_lacks}")
 
 
 def check_draft(table: Trading, draft: Draft) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from csbook.credentials import Credentials
-from csbook.errors import ConnectError, CredentialsError
+from csbook.errors import ConnectError, CredentialsError, UsageError
 from csbook.net.origin import http_origin, websocket_origin
 from csbook.net.private import PrivateStream
 from csbook.net.rest import Rest, RestPolicy
@@ -342,3 +342,10 @@ async def test_no_token_shows_in_any_log(caplog: pytest.LogCaptureFixture) -> No
         assert "token-0-of-one" not in str(bench.news) and "is no longer good" in str(bench.news)
     ours = [record for record in caplog.records if not record.name.startswith("aiohttp")]
     assert ours and not any("token-0" in f"{record.getMessage()} {record.args!r}" for record in ours)
+
+
+@pytest.mark.parametrize("name", ["coinswitch-hft", "coinswitch-sio"])
+async def test_a_venue_without_a_private_stream_says_what_is_missing(name: str) -> None:
+    async with Doorkeeper() as venue:
+        with pytest.raises(UsageError, match=f"{name} has no private stream: .* polled over REST"):
+            Bench(venue, name, QUICK)
