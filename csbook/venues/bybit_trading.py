@@ -27,7 +27,7 @@ from csbook.venues.trading import Limit, Place
 from csbook.venues.v5 import V5Trading
 from csbook.wire import signing
 from csbook.wire.admission import PrivateSession
-from csbook.wire.fields import bad, ms, word
+from csbook.wire.fields import bad, ms
 from csbook.wire.private_op import PrivateOpSession
 from csbook.wire.request import Request, Signed
 from csbook.wire.session import Malformed, Pace, Unknown
@@ -96,7 +96,8 @@ class BybitTrading(V5Trading):
     def read_event(self, message: Any, receive_time_ns: int) -> list[PrivateEvent]:
         topic = message.get("topic") if isinstance(message, dict) else None
         if not isinstance(topic, str):
-            return [Unknown((word(message, "op")[:60] if isinstance(message, dict) else "") or "unnamed")]
+            said = message.get("op") if isinstance(message, dict) else None
+            return [Unknown(said[:60] if isinstance(said, str) and said else "unnamed")]
         reader = _READERS.get(topic)
         if reader is None:
             return [Unknown(topic[:60])]

@@ -344,7 +344,7 @@ class KucoinTrading(Trading):
     def read_event(self, message: Any, receive_time_ns: int) -> list[PrivateEvent]:
         if not isinstance(message, dict):
             return [Malformed(BadMessage(f"a private message that is a JSON {type(message).__name__}"))]
-        topic, subject, data = word(message, "topic"), word(message, "subject"), message.get("data")
+        topic, subject, data = _name(message, "topic"), _name(message, "subject"), message.get("data")
         reader = _READERS.get((topic.partition(":")[0], subject))
         if reader is None:
             return [Unknown(f"{topic.partition(':')[0]} {subject}".strip()[:60] or "unnamed")]
@@ -401,6 +401,11 @@ def _items(message: Any) -> list[dict[str, Any]]:
     if not isinstance(items, list):
         raise BadMessage("the answer holds no list of items", field="items")
     return _rows(items)
+
+
+def _name(message: Mapping[str, Any], key: str) -> str:
+    said = message.get(key)
+    return said if isinstance(said, str) else ""
 
 
 def _seconds(server: Mapping[str, Any], key: str) -> float:

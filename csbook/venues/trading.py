@@ -92,6 +92,15 @@ class Trading(Protocol):
     cancel_all_by_symbol: bool = False  # one symbol at a time
     needs_instruments: bool = False  # see the head of this file
 
+    def limit_of(self, endpoint: str, cost: int = 1) -> Limit | None:
+        """The tightest limit that an endpoint is under, counted in requests of that cost; None: none is known."""
+        names = (endpoint, *self.pools.get(endpoint, ()))
+        known = [self.limits[name] for name in names if name in self.limits]
+        if not known:
+            return None
+        tightest = min(known, key=lambda limit: limit.count / limit.window_s)
+        return Limit(max(1, tightest.count // cost), tightest.window_s, tightest.reserve // cost)
+
     # -- requests ---------------------------------------------------------------------------------------------------
 
     def sign(self, request: Request, credentials: Credentials, timestamp_ms: int) -> Signed:
