@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from csbook.credentials import Credentials
     from csbook.feed import Feed, connect
     from csbook.loop import run, spin
+    from csbook.trader import Trader, trade
 
 __all__ = [
     "Alert",
@@ -56,20 +57,24 @@ __all__ = [
     "Ticker",
     "Top",
     "Trade",
+    "Trader",
     "__version__",
     "build_info",
     "connect",
     "errors",
     "run",
     "spin",
+    "trade",
 ]
 
 _LATER = {
     "Credentials": "csbook.credentials",
     "Feed": "csbook.feed",
     "connect": "csbook.feed",
+    "Trader": "csbook.trader",
     "run": "csbook.loop",
     "spin": "csbook.loop",
+    "trade": "csbook.trader",
 }
 
 

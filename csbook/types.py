@@ -15,6 +15,7 @@ __all__ = [
     "Order",
     "OrderStatus",
     "Outcome",
+    "Portfolio",
     "Position",
     "Side",
     "State",
@@ -257,3 +258,11 @@ class Balance:
     wallet: Decimal
     available: Decimal | None = None
     event_time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """What the venue said is held: every position that is not flat, and every asset."""
+
+    positions: tuple[Position, ...]
+    balances: tuple[Balance, ...]

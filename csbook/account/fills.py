@@ -20,7 +20,16 @@ __all__ = ["Fills"]
 class Fills:
     """What is known of one order's executions. Adding is O(1), the totals are O(1) while nothing is missing."""
 
-    __slots__ = ("_commissions", "_realised", "_seen", "_total_at", "_total_commission", "_total_realised", "size", "told_pnl")
+    __slots__ = (
+        "_commissions",
+        "_realised",
+        "_seen",
+        "_total_at",
+        "_total_commission",
+        "_total_realised",
+        "size",
+        "told_pnl",
+    )
 
     def __init__(self) -> None:
         self.size = ZERO  # of all known fills

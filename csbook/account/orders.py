@@ -92,8 +92,8 @@ class Entry:
     """An order and what the account remembers beside it. ``order`` is replaced, never changed."""
 
     __slots__ = (
-        "answered", "commissions", "cost", "displayed", "estimated", "fills", "heard_ns", "inferred", "key", "may_fill", "order", "path",
-        "realised", "told_at", "unknown_ns", "unsure", "vanished", "wanted", "word",
+        "answers", "commissions", "cost", "displayed", "estimated", "fills", "heard_ns", "inferred", "key",
+        "may_fill", "order", "path", "realised", "told_at", "unknown_ns", "unsure", "vanished", "wanted", "word",
     )  # fmt: skip
 
     def __init__(self, key: str, order: Order) -> None:
@@ -104,7 +104,7 @@ class Entry:
         self.unsure = False  # ended, and nobody has said with how much filled
         self.vanished = False  # not among the open orders, and nobody has said why
         self.wanted = False  # ended with fills that did not come: its totals have to be asked for
-        self.answered = False  # they have been: what was not told then will not be
+        self.answers = 0  # how often it was told without them
         self.unknown_ns = 0  # when its outcome became unknown
         self.fills = Fills()
         self.path = Path(1 if order.side is Side.BUY else -1)
@@ -136,7 +136,7 @@ class Entry:
     def wanting(self) -> bool:
         """It has ended, and neither its fills nor its totals account for all that it filled."""
         order = self.order
-        return order.is_terminal and not self.answered and not self.fills.whole(order.filled)
+        return order.is_terminal and not self.fills.whole(order.filled)
 
     @property
     def missing(self) -> Decimal:
@@ -161,7 +161,7 @@ class Entry:
         if self.fills.size > filled:
             filled = self.fills.size
         if self.wanted and report.fill is None and told == filled:
-            self.answered = True
+            self.answers += 1
         if self.inferred and _RANK[word] >= _NEW_RANK:
             self.inferred = False
             self.word = word

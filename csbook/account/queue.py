@@ -33,8 +33,8 @@ class Place:
     """The place of one order in the queue at its price. A message is O(log levels)."""
 
     __slots__ = (
-        "_depth_event_ns", "_explained_high", "_explained_low", "_fresh", "_high", "_left", "_low", "_others",
-        "_reached", "_size_before", "order",
+        "_depth_event_ns", "_explained_high", "_explained_low", "_found", "_fresh", "_high", "_left", "_low", "_others",
+        "_raw_price", "_reached", "_size_before", "order",
     )  # fmt: skip
 
     def __init__(self, order: Order) -> None:
@@ -49,6 +49,8 @@ class Place:
         ] = []  # trades after that message: event time, size, if it may be in it
         self._depth_event_ns = 0
         self._reached = False
+        self._raw_price = -1, 0  # decimals of the book, and the price at that scale
+        self._found = -1  # the level in the last message, raw
 
     def bounds(self) -> tuple[Decimal, Decimal] | None:
         """(lower, upper) base quantity ahead; None until a depth message has shown the order."""
@@ -71,9 +73,15 @@ class Place:
         price = order.price
         if price is None or self._reached:
             return
-        found = level_size(book, order.side, raw(price, book.price_decimals, "price"))
+        decimals = book.price_decimals
+        if self._raw_price[0] != decimals:
+            self._raw_price = decimals, raw(price, decimals, "price")
+        found = level_size(book, order.side, self._raw_price[1])
         if found < 0:
             return  # beyond what the book shows: nothing was learned
+        if found == self._found and not (self._fresh or self._left or self._explained_high):
+            self._depth_event_ns = book.event_time_ns
+            return  # the usual: nothing has happened at this price
         level = Decimal(found).scaleb(-book.size_decimals)
         event_ns, receive_ns = book.event_time_ns, book.receive_time_ns
         if self._others is None:
@@ -107,6 +115,7 @@ class Place:
         self._explained_low = self._explained_high = ZERO
         self._others = others
         self._depth_event_ns = event_ns
+        self._found = found
 
     def on_trade(self, trade: Trade) -> None:
         """A public trade of its symbol."""

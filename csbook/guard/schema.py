@@ -109,7 +109,7 @@ class SchemaMonitor:
     def check(self, channel: str, message: object) -> list[Drift]:
         """The faults of a message that were not told yet; usually none. All are counted.
 
-        A layout seen before costs about a microsecond for twenty fields. Never raises, whatever the message is.
+        A layout seen before costs some microseconds for twenty fields. Never raises, whatever the message is.
         """
         fresh: list[Drift] = []
         found = self._nodes.get(channel)

@@ -4,7 +4,7 @@
   The stream stands when its session is ready; a topic that cannot be had ends the connection.
 * The key stands in the address, so nothing here shows an address: picows is given a logger that hides the key, and no
   error is raised out of a frame that knows it.
-* Each message is read once by orjson; ``on_message`` sees it as it came, ``on_reports`` what the table makes of it.
+* Each message is read once; ``on_message`` sees it as it came, ``on_reports`` what the table makes of it.
 * ``on_lost(reason)`` is called at the moment the loss is seen, before anything is awaited; ``on_restored()`` inside the
   turn in which the next one stands, before its first message (a session's topics may bring some before the last of
   them is confirmed). What the venue said in between nobody will repeat: whoever listens has to ask.

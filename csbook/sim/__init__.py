@@ -1,4 +1,4 @@
-"""The local venue: an exchange on loopback that replays a recorded market, and breaks on request.
+"""The local venue: an exchange on loopback that replays a recorded market, matches orders, and breaks on request.
 
 A side room: it reads the venue tables (``csbook.venues``) and nothing of the client (``_core``, ``wire``, ``net``,
 ``feed``), so that no bug can hide in both. Importing this package is cheap; aiohttp, an extra, comes with the first
@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from csbook.sim.accounts import Terms
     from csbook.sim.faults import Faults
     from csbook.sim.server import LocalVenue
 
-__all__ = ["Faults", "LocalVenue"]
+__all__ = ["Faults", "LocalVenue", "Terms"]
 
-_LATER = {"Faults": "csbook.sim.faults", "LocalVenue": "csbook.sim.server"}
+_LATER = {"Faults": "csbook.sim.faults", "LocalVenue": "csbook.sim.server", "Terms": "csbook.sim.accounts"}
 
 
 def __getattr__(name: str) -> Any:

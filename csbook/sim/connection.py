@@ -8,6 +8,8 @@ it is in the middle of (a frame in pieces, a stall) nothing else gets between. R
   client costs no memory; trades wait, up to ``backlog``, and then, or when nothing could be written for
   ``slow_after_s``, the client is dropped with 1008;
 * during a stall trades are lost (``lost``), as if they had never been sent;
+* a private stream is one of events that all wait like trades; its faults are its own (``event_...``), and it is known
+  to them by its account and its number among that account's streams;
 * whoever ends the connection leaves a ``Farewell``; the server carries it out.
 """
 
@@ -15,11 +17,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
+from csbook.clock import LiveClock
+from csbook.sim.alarms import Alarms
 from csbook.sim.board import Message
-from csbook.sim.faults import KINDS, Faults, Verdict, mangled, verdict
+from csbook.sim.faults import EVENT_KINDS, KINDS, REQUEST_KINDS, Faults, Verdict, event_verdict, mangled, verdict
 from csbook.sim.frames import PING, PONG, TEXT, cut, frame, text_frames
 
 __all__ = ["COUNTERS", "Conduct", "Connection", "Farewell"]
@@ -30,7 +35,8 @@ COUNTERS = (
     "messages", "conflated", "lost",  # data messages written, replaced before that, lost in a stall
     "pings", "pongs",  # sent, and answered
     "no_pong", "too_fast", "slow",  # why clients were dropped
-    *KINDS,  # faults injected
+    "events",  # made for private streams, whoever listens
+    *KINDS, *EVENT_KINDS, *REQUEST_KINDS,  # faults injected
 )  # fmt: skip
 
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024  # bytes in the transport: from the one on wait for the other
@@ -49,6 +55,7 @@ class Conduct:
     backlog: int
     messages_per_second: int
     at_rest: bool = False  # the market stands still: nothing may be held back for a next message
+    alarms: Alarms = field(default_factory=lambda: Alarms(LiveClock()))  # what delays and stalls are timed by
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
 
 
@@ -68,10 +75,20 @@ class _Entry:
 
 
 class Connection:
-    """A client's connection."""
+    """A client's connection; ``private`` is the name of a private stream, ``expire`` what ends its keys."""
 
-    def __init__(self, number: int, transport: asyncio.Transport, conduct: Conduct) -> None:
+    def __init__(
+        self,
+        number: int,
+        transport: asyncio.Transport,
+        conduct: Conduct,
+        *,
+        private: str = "",
+        expire: Callable[[], object] = lambda: None,
+    ) -> None:
         self.number = number
+        self.private = private
+        self.settling = False  # nothing is held back for a next message, even if the market moves
         self.streams: dict[str, None] = {}  # subscribed, in that order
         self.farewell: Farewell | None = None
         self.gone = asyncio.Event()  # set when the floor has seen it off
@@ -81,6 +98,9 @@ class Connection:
         self._queue: deque[_Entry] = deque()
         self._waiting: dict[str, _Entry] = {}  # the replaceable ones in the queue
         self._held: _Entry | None = None  # sent after the next one
+        self._expire = expire
+        self._last: _Entry | None = None  # behind it the connection ends
+        self._parting = Farewell(None)
         self._index = 0  # of the next data message
         self._busy = False
         self._asleep = False
@@ -121,6 +141,13 @@ class Connection:
         if message.replaceable:
             self._waiting[message.stream] = entry
         self._wake.set()
+
+    def offer_last(self, message: Message, data: bytes, farewell: Farewell) -> None:
+        """Queue a message that no fault touches, and end the connection when it is out."""
+        if self.farewell is None:
+            self._last, self._parting = _Entry(message, data, True), farewell
+            self._queue.append(self._last)
+            self._wake.set()
 
     def retract(self, stream: str) -> None:
         """Forget what is queued for a stream that the client has left."""
@@ -172,6 +199,11 @@ class Connection:
         """Whether there is nothing more to write, or nobody to write to."""
         return self.farewell is not None or not (self._busy or self._queue or self._control)
 
+    @property
+    def silent(self) -> bool:
+        """Whether it is idle, and nothing is held back either."""
+        return self.farewell is not None or (self.idle and self._held is None)
+
     # -- the writing task
 
     async def run(self) -> Farewell:
@@ -193,11 +225,18 @@ class Connection:
                 await self._write(self._control.popleft())
             elif self._queue:
                 await self._deliver(self._next())
-            elif self._held is not None and (self._conduct.at_rest or not self._conduct.faults.reorder):
+            elif self._held is not None and not self._holds:
                 await self._release()
             else:
                 await self._sleep(self._wake, min(next_ping, self._pong_due) - now)
         return self.farewell
+
+    @property
+    def _holds(self) -> bool:
+        """Whether a message may wait for the next one."""
+        if self.private:
+            return bool(self._conduct.faults.event_reorder) and not self.settling
+        return bool(self._conduct.faults.reorder) and not self._conduct.at_rest
 
     def _next(self) -> _Entry:
         entry = self._queue.popleft()
@@ -210,8 +249,14 @@ class Connection:
             if entry.sound:
                 await self._release()
                 await self._send(entry.data)
+                if entry is self._last:
+                    self.hang_up(self._parting)
                 return
-            fate = verdict(self._conduct.faults, self._conduct.seed, self.number, self._index)
+            faults, seed = self._conduct.faults, self._conduct.seed
+            if self.private:
+                fate = event_verdict(faults, seed, self.private, self._index)
+            else:
+                fate = verdict(faults, seed, self.number, self._index)
             self._index += 1
             await self._suffer(entry, fate)
         finally:
@@ -219,20 +264,25 @@ class Connection:
 
     async def _suffer(self, entry: _Entry, fate: Verdict) -> None:
         counts = self._conduct.counts
-        kind = fate.kind
+        kind = fate.kind.removeprefix("event_")
         if kind == "reorder":
             if self._held is None:
                 self._held = entry
                 return
             kind = ""  # this one is the next of the one that is held
         if kind:
-            counts[kind] += 1
+            counts[fate.kind] += 1
         match kind:
             case "drop":
+                return
+            case "expire":
+                self._expire()
                 return
             case "disconnect":
                 self.hang_up(Farewell(None) if fate.draws[0] < 0.5 else Farewell(1001, "going away"))
                 return
+            case "delay" if self.private:
+                await self._nap(self._conduct.faults.event_delay_s * (0.1 + 0.9 * fate.draws[0]))
             case "delay":
                 await self._nap(self._conduct.faults.delay_s * fate.draws[0])
             case "stall":
@@ -252,7 +302,7 @@ class Connection:
             if kind == "duplicate":
                 await self._send(entry.data)
         if self._held is not None:
-            counts["reorder"] += 1
+            counts["event_reorder" if self.private else "reorder"] += 1
             await self._release()
 
     async def _split(self, entry: _Entry, fate: Verdict) -> None:
@@ -286,7 +336,7 @@ class Connection:
         self._rouse.clear()
         self._asleep = True
         try:
-            await self._sleep(self._rouse, seconds)
+            await self._conduct.alarms.wait(self._rouse, seconds)
         finally:
             self._asleep = False
 

@@ -1,8 +1,12 @@
-"""What goes wrong with a message, decided by arithmetic.
+"""What goes wrong, decided by arithmetic.
 
-Pure: ``Faults`` says how often each fault happens, ``verdict`` decides about one message from (seed, connection,
-index) and those rates alone, so that the same seed breaks the same messages again. A message suffers at most one
-fault; the rates are exact shares of the messages and must not add up to more than 1.
+Pure: ``Faults`` says how often each fault happens; ``verdict`` decides about one message of a public stream from
+(seed, connection, index) and those rates alone, so that the same seed breaks the same messages again,
+``event_verdict`` about one event of a private stream from (seed, stream, index), and ``request_verdict`` about one
+signed request from (seed, operation, index). Each suffers at most one fault; the rates of a table are exact shares of
+what it is about and must not add up to more than 1.
+
+Messages of the public streams:
 
 | fault | what happens to the message |
 |---|---|
@@ -15,8 +19,30 @@ fault; the rates are exact shares of the messages and must not add up to more th
 | ``malformed`` | it is cut short, or replaced by garbage, or one of its numbers is made none |
 | ``stall`` | before it nothing is sent for so long, not even a ping |
 
-As text: ``NAME=RATE``, and for ``delay`` and ``stall`` ``NAME=RATE:TIME``, as in ``stall=0.001:8s`` or
-``delay=0.1:50ms``.
+Events of the private streams, of each stream by itself:
+
+| fault | what happens to the event |
+|---|---|
+| ``event_drop`` | it is not sent |
+| ``event_duplicate`` | it is sent twice |
+| ``event_reorder`` | it is sent after the next one of its stream (at the latest when the venue is told to be quiet) |
+| ``event_delay`` | it and all behind it are held back for up to so long, past the answer of the request |
+| ``event_disconnect`` | instead of it the stream ends: without a word, or by a close frame 1001 |
+| ``event_expire`` | instead of it all listenKeys of the account expire |
+
+Signed requests:
+
+| fault | what happens to the request |
+|---|---|
+| ``request_lost`` | it is not carried out, and never answered: the connection is closed, after so long |
+| ``request_429`` | it is not carried out, and answered with 429 |
+| ``request_503`` | it is not carried out, and answered with 503 |
+| ``answer_lost`` | it is carried out, and never answered: the connection is closed, after so long |
+| ``answer_503`` | it is carried out, and answered with 503 |
+
+As text: ``NAME=RATE``, and for ``delay``, ``stall``, ``event_delay``, ``request_lost`` and ``answer_lost``
+``NAME=RATE:TIME``, as in ``stall=0.001:8s`` or ``delay=0.1:50ms``. A request whose connection is to be closed after an
+hour is one whose answer never comes. On private streams and requests times are those of the venue's clock.
 """
 
 from __future__ import annotations
@@ -28,17 +54,40 @@ from hashlib import blake2b
 
 from csbook.errors import UsageError
 
-__all__ = ["KINDS", "Faults", "Verdict", "as_faults", "mangled", "verdict"]
+__all__ = [
+    "EVENT_KINDS",
+    "KINDS",
+    "REQUEST_KINDS",
+    "Faults",
+    "Verdict",
+    "as_faults",
+    "event_verdict",
+    "mangled",
+    "request_verdict",
+    "verdict",
+]
 
 KINDS = ("drop", "duplicate", "reorder", "delay", "split", "disconnect", "malformed", "stall")
+EVENT_KINDS = (
+    "event_drop", "event_duplicate", "event_reorder", "event_delay", "event_disconnect", "event_expire",
+)  # fmt: skip
+REQUEST_KINDS = ("request_lost", "request_429", "request_503", "answer_lost", "answer_503")
 
-_TIMED = {"delay": "delay_s", "stall": "stall_s"}
+_GROUPS = (KINDS, EVENT_KINDS, REQUEST_KINDS)
+_TIMED = {
+    "delay": "delay_s",
+    "stall": "stall_s",
+    "event_delay": "event_delay_s",
+    "request_lost": "request_lost_s",
+    "answer_lost": "answer_lost_s",
+}
+_AT_ONCE = ("request_lost", "answer_lost")  # whose time may be 0
 _UNITS = {"ms": 1e-3, "s": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """How often each fault happens, as a share of the messages, and how long two of them last."""
+    """How often each fault happens, as a share of the messages, and how long some of them last."""
 
     drop: float = 0.0
     duplicate: float = 0.0
@@ -50,25 +99,40 @@ class Faults:
     stall: float = 0.0
     delay_s: float = 0.05
     stall_s: float = 8.0
+    event_drop: float = 0.0
+    event_duplicate: float = 0.0
+    event_reorder: float = 0.0
+    event_delay: float = 0.0
+    event_disconnect: float = 0.0
+    event_expire: float = 0.0
+    event_delay_s: float = 0.05
+    request_lost: float = 0.0
+    request_429: float = 0.0
+    request_503: float = 0.0
+    answer_lost: float = 0.0
+    answer_503: float = 0.0
+    request_lost_s: float = 0.0
+    answer_lost_s: float = 0.0
 
     def __post_init__(self) -> None:
-        for kind in KINDS:
+        for kind in (kind for kinds in _GROUPS for kind in kinds):
             rate = getattr(self, kind)
             if not 0.0 <= rate <= 1.0:
                 raise UsageError(f"fault {kind}: the rate is {rate}, and a share from 0 to 1 is expected")
         for kind, name in _TIMED.items():
             seconds = getattr(self, name)
-            if not 0.0 < seconds <= 3600.0:
+            if not (0.0 < seconds <= 3600.0 or (seconds == 0.0 and kind in _AT_ONCE)):
                 raise UsageError(f"fault {kind}: the time is {seconds} s, and up to 3600 s is expected")
-        if sum(self.rates()) > 1.0 + 1e-9:
-            raise UsageError(f"faults: the rates add up to {sum(self.rates()):g}, and at most 1 is expected")
+        for kinds in _GROUPS:
+            if (total := sum(self.rates(kinds))) > 1.0 + 1e-9:
+                raise UsageError(f"faults {kinds[0]} ...: the rates add up to {total:g}, and at most 1 is expected")
 
-    def rates(self) -> tuple[float, ...]:
-        """The rates in the order of KINDS."""
-        return tuple(getattr(self, kind) for kind in KINDS)
+    def rates(self, kinds: tuple[str, ...] = KINDS) -> tuple[float, ...]:
+        """The rates of those kinds, in their order."""
+        return tuple(getattr(self, kind) for kind in kinds)
 
     def __bool__(self) -> bool:
-        return any(self.rates())
+        return any(any(self.rates(kinds)) for kinds in _GROUPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +148,26 @@ SOUND = Verdict("", ())
 
 def verdict(faults: Faults, seed: int, connection: int, index: int) -> Verdict:
     """The fate of the ``index``-th data message of the ``connection``-th connection."""
-    if not faults:
+    return _judged(f"{seed}/{connection}/{index}", KINDS, faults)
+
+
+def event_verdict(faults: Faults, seed: int, stream: str, index: int) -> Verdict:
+    """The fate of the ``index``-th event of a private stream."""
+    return _judged(f"{seed}/event/{stream}/{index}", EVENT_KINDS, faults)
+
+
+def request_verdict(faults: Faults, seed: int, operation: str, index: int) -> Verdict:
+    """The fate of the ``index``-th request for an operation."""
+    return _judged(f"{seed}/request/{operation}/{index}", REQUEST_KINDS, faults)
+
+
+def _judged(text: str, kinds: tuple[str, ...], faults: Faults) -> Verdict:
+    rates = faults.rates(kinds)
+    if not any(rates):
         return SOUND
-    mark = blake2b(f"{seed}/{connection}/{index}".encode(), digest_size=56).digest()
+    mark = blake2b(text.encode(), digest_size=56).digest()
     draw, *rest = (int.from_bytes(mark[at : at + 8], "little") / 2.0**64 for at in range(0, 56, 8))
-    for kind, rate in zip(KINDS, faults.rates(), strict=True):
+    for kind, rate in zip(kinds, rates, strict=True):
         if draw < rate:
             return Verdict(kind, tuple(rest))
         draw -= rate
@@ -126,8 +205,8 @@ def as_faults(given: Faults | str | Iterable[str]) -> Faults:
 def _parsed(text: str) -> dict[str, float]:
     kind, equals, value = text.partition("=")
     kind = kind.strip()
-    if kind not in KINDS:
-        known = ", ".join(KINDS)
+    known = ", ".join(known for kinds in _GROUPS for known in kinds)
+    if kind not in known.split(", "):
         raise UsageError(f"fault {text!r}: {kind!r} is no fault; NAME=RATE is expected with NAME one of {known}")
     rate, colon, time = value.partition(":")
     parsed = {kind: _number(text, "RATE", rate if equals else "", "a share from 0 to 1, as in 0.01")}
@@ -148,4 +227,4 @@ def _number(text: str, name: str, value: str, expected: str) -> float:
     return float(value)
 
 
-assert {field.name for field in fields(Faults)} == {*KINDS, *_TIMED.values()}
+assert {field.name for field in fields(Faults)} == {*KINDS, *EVENT_KINDS, *REQUEST_KINDS, *_TIMED.values()}

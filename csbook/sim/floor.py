@@ -7,18 +7,23 @@ stall excepted), and stands while nobody is subscribed.
 
 ``pause`` leaves nothing owed: every depth stream whose last message was not of the book's last update is sent once
 more.
+
+Where orders of this venue's accounts stand in a symbol, the exchange is asked what each step of the replay does to
+them; ``stir`` publishes what they do themselves.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from csbook.clock import Clock
 from csbook.sim.board import Board, Message
 from csbook.sim.connection import Conduct, Connection
+from csbook.sim.exchange import Exchange
 from csbook.sim.frames import TEXT, frame
-from csbook.sim.market import Market
+from csbook.sim.market import Listing, Market
+from csbook.sim.recording import Deal
 
 __all__ = ["Floor"]
 
@@ -30,13 +35,22 @@ PATIENCE_S = 5.0  # publish() does not wait longer for slow clients
 class Floor:
     """The market, its board and the connections that watch it."""
 
-    def __init__(self, market: Market, board: Board, conduct: Conduct, clock: Clock, speed: float) -> None:
+    def __init__(
+        self,
+        market: Market,
+        board: Board,
+        conduct: Conduct,
+        clock: Clock,
+        speed: float,
+        exchange: Exchange | None = None,
+    ) -> None:
         self.board = board
         self.connections: dict[Connection, None] = {}
         self._market = market
         self._conduct = conduct
         self._clock = clock
         self._speed = speed
+        self._exchange = exchange
         self._watchers: dict[str, dict[Connection, None]] = {}
         self._moving = asyncio.Event()
         self._base_ms = 0.0  # market time when the market was last set moving, and while it stands
@@ -120,6 +134,48 @@ class Floor:
             await self._moving.wait()
             await (self._march() if self._speed else self._rush())
 
+    def step(self, count: int = 1) -> None:
+        """Take the market's next events now, whether it moves or stands."""
+        for _ in range(count):
+            at_ms, listing, deal = self._market.step()
+            if not self._speed or not self._moving.is_set():
+                self._base_ms = at_ms
+            self._send(self._said(at_ms, listing, deal, self.now_ms()))
+        self._rest()
+
+    def catch_up(self) -> None:
+        """Everything up to now, at once; for a clock that has just been moved."""
+        if self._speed and self._moving.is_set():
+            position = self._position_ms()
+            for at_ms, listing, deal in self._market.advance(position):
+                event_ms = int(self._clock.now_ns() / 1e6 - (position - at_ms) / self._speed)
+                self._send(self._said(at_ms, listing, deal, event_ms))
+            self._send(self.board.flush(position, self.now_ms()))
+
+    def stir(self, listing: Listing, prints: Iterable[Deal]) -> None:
+        """Orders have changed a symbol's book: say so, and the trades that were made."""
+        now, at_ms = self.now_ms(), self._position_ms()
+        for deal in prints:
+            self._send(self.board.event(at_ms, listing, deal, now))
+        self._send(self.board.event(at_ms, listing, None, now))
+        self._rest()
+
+    def _rest(self) -> None:
+        """At rest nobody is owed anything."""
+        if self._conduct.at_rest:
+            self._send(self.board.settle())
+
+    def _said(self, at_ms: float, listing: Listing, deal: Deal | None, event_ms: int) -> Iterator[Message]:
+        """The messages of a step that the market has just taken."""
+        if listing.overlay is None or self._exchange is None:
+            return self.board.event(at_ms, listing, deal, event_ms)
+        return self._disturbed(self._exchange.moved(listing, deal), at_ms, listing, event_ms)
+
+    def _disturbed(self, prints: list[Deal], at_ms: float, listing: Listing, event_ms: int) -> Iterator[Message]:
+        for part in prints:
+            yield from self.board.event(at_ms, listing, part, event_ms)
+        yield from self.board.event(at_ms, listing, None, event_ms)
+
     def _position_ms(self) -> float:
         if not self._moving.is_set() or not self._speed:
             return self._base_ms
@@ -130,7 +186,7 @@ class Floor:
         position = self._position_ms()
         for taken, (at_ms, listing, deal) in enumerate(self._market.advance(position), 1):
             event_ms = int(self._clock.now_ns() / 1e6 - (self._position_ms() - at_ms) / self._speed)
-            self._send(self.board.event(at_ms, listing, deal, event_ms))
+            self._send(self._said(at_ms, listing, deal, event_ms))
             if taken % BREATH == 0:
                 await asyncio.sleep(0)
                 if not self._moving.is_set():
@@ -148,7 +204,7 @@ class Floor:
         at_ms, listing, deal = self._market.step()
         self._base_ms = at_ms
         now = self.now_ms()
-        self._send(self.board.event(at_ms, listing, deal, now))
+        self._send(self._said(at_ms, listing, deal, now))
         self._send(self.board.flush(at_ms, now))
         await asyncio.sleep(0)
         waits = 0

@@ -25,13 +25,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
+from itertools import islice
+from typing import Protocol
 from zlib import crc32
 
 from csbook.errors import UsageError
 from csbook.sim.recording import Change, Deal, Recording
 from csbook.sim.textbook import Level, TextBook, decimal_text
 
-__all__ = ["Instrument", "Listing", "Market", "instrument"]
+__all__ = ["Instrument", "Listing", "Market", "Overlay", "instrument"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,31 @@ def instrument(symbol: str, recording: Recording) -> Instrument:
     return Instrument(symbol, *factors, first_update_id=far * 10**9, first_trade_id=far * 10**7)
 
 
-class Listing:
-    """One symbol of the market: its book, its place in the session and the time of its next event."""
+class Overlay(Protocol):
+    """What orders of this venue's accounts have made of a recorded book."""
 
-    __slots__ = ("_at", "_base_ms", "_lap", "_order", "_recording", "book", "due_ms", "instrument")
+    updates: int  # changes of the book that were not recorded; added to the recorded ids
+
+    def top(self, depth: int) -> tuple[list[Level], list[Level]]:
+        """The best bids and asks, best first."""
+
+
+class Listing:
+    """One symbol of the market: its book, its place in the session and the time of its next event.
+
+    ``book`` is the recorded one and nothing else. ``top`` and ``update_id`` are what is published: the same, until an
+    ``overlay`` is laid over it. ``news`` is the last change of the book, None when it has started over.
+    """
+
+    __slots__ = (
+        "_at", "_base_ms", "_lap", "_order", "_recording", "book", "due_ms", "instrument", "news", "overlay",
+    )  # fmt: skip
 
     def __init__(self, recording: Recording, instrument: Instrument, start_ms: int) -> None:
         self.instrument = instrument
         self.book = TextBook()
+        self.news: Change | None = None
+        self.overlay: Overlay | None = None
         self._recording = recording
         self._order = recording.order
         self._lap, place = divmod(start_ms + instrument.ahead_ms, recording.span_ms)
@@ -108,13 +127,15 @@ class Listing:
         self._at += 1
         self._await_next()
         if isinstance(event, Deal):
-            new_id = event.id + self.instrument.first_trade_id + self._lap * len(self._recording.deals)
+            new_id = self._trade_id(event, self._lap)
             return Deal(event.at_ms, event.lag_ms, new_id, event.price, event.size, event.buyer_is_maker)
+        self.news = event
         self.book.change(event.bids, event.asks, self._id(event))
         return None
 
     def _open(self) -> None:
         snapshot = self._recording.changes[0]
+        self.news = None
         self.book.replace(snapshot.bids, snapshot.asks, self._id(snapshot))
         self._await_next()
 
@@ -127,8 +148,26 @@ class Listing:
         lap = changes[-1].update_id - changes[0].update_id + 1
         return change.update_id + self.instrument.first_update_id + self._lap * lap
 
+    def _trade_id(self, deal: Deal, lap: int) -> int:
+        return deal.id + self.instrument.first_trade_id + lap * len(self._recording.deals)
+
+    @property
+    def update_id(self) -> int:
+        """The id of the last change of what is published."""
+        return self.book.update_id + (0 if self.overlay is None else self.overlay.updates)
+
+    @property
+    def next_trade_id(self) -> int:
+        """The id that the next recorded trade will have. O(events before it)."""
+        for event in islice(self._order, self._at, None):
+            if isinstance(event, Deal):
+                return self._trade_id(event, self._lap)
+        return self._trade_id(self._recording.deals[0], self._lap + 1)
+
     def top(self, depth: int) -> tuple[list[Level], list[Level]]:
-        """The best bids and asks, best first, in recorded units."""
+        """The best bids and asks that are published, best first, in recorded units."""
+        if self.overlay is not None:
+            return self.overlay.top(depth)
         return self.book.bids(depth), self.book.asks(depth)
 
 

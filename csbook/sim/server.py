@@ -1,41 +1,50 @@
-"""The local venue's door: one port on loopback for REST and WebSockets. The only file that knows aiohttp.
+"""The local venue's door: one port on loopback for REST, public sockets and private streams.
 
-It speaks the public side of the ``coinswitch`` dialect: ``GET .../order_book`` and ``.../time``, and sockets at the
-dialect's market path, whose last part is an address and no subscription. aiohttp shakes hands and reads; what is
-written to a socket is ``connection``'s business, except the end of a conversation. The secret of the key pair is
-never shown in a repr.
+It speaks the ``coinswitch`` dialect: ``GET .../order_book`` and ``.../time``, sockets at the dialect's market path,
+whose last part is an address and no subscription, the signed requests of ``desk`` and the private streams at
+``/ws/{listenKey}``. Each start makes fresh key pairs; they are never shown in a repr.
 
-The venue is as strict as its limits say, per client address: more sockets, or more new ones in the window, are turned
-away with 429; a text that is no good request gets an error answer; a binary message ends the connection with 1003.
+The accounts are the truth: ``account`` and ``accounts`` give exact records of orders, fills, positions and balances, to
+compare a client's with. ``place_by_hand``, ``cancel_by_hand``, ``trade``, ``cross`` and ``expire_listen_keys`` make
+things happen that no client has asked for.
+
+On a clock of its own the venue never waits for real: ``advance`` moves the clock, and what is then due happens.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import secrets
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 from ipaddress import ip_address
-from types import TracebackType
-from typing import Any
-
-import orjson
+from types import MappingProxyType, TracebackType
 
 from csbook.clock import Clock, LiveClock
 from csbook.errors import ConnectError, UsageError
-from csbook.sim import commands
+from csbook.sim.accounts import Account, Terms
+from csbook.sim.alarms import Alarms
 from csbook.sim.board import Board
+from csbook.sim.budget import Budget
 from csbook.sim.connection import Conduct, Connection, Farewell
+from csbook.sim.desk import OPERATIONS, Desk, decimal_of
+from csbook.sim.exchange import DEFAULT, Exchange, Refusal
 from csbook.sim.faults import Faults, as_faults
-from csbook.sim.floor import Floor
+from csbook.sim.floor import BREATH, Floor
+from csbook.sim.keys import LIFE_S, ListenKeys
 from csbook.sim.market import Market
 from csbook.sim.recording import packaged
+from csbook.sim.sockets import GOODBYE_S, Sockets, as_json
+from csbook.sim.streams import Streams
+from csbook.sim.tickets import Draft, Ticket
+from csbook.types import Order, OrderStatus, Side
 from csbook.venues import dialect as dialect_of
 from csbook.venues.dialect import Limits
 
 try:
-    from aiohttp import WSMessage, WSMsgType, web
+    from aiohttp import web
+
+    from csbook.sim.counter import Counter
 except ImportError as error:  # pragma: no cover
     raise ImportError("the local venue needs aiohttp: pip install 'csbook[cli]'") from error
 
@@ -43,9 +52,9 @@ __all__ = ["SYMBOLS", "LocalVenue"]
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
-LONGEST_REQUEST = 64 * 1024
-BACKLOG = 10_000  # trades that wait for one slow client
-GOODBYE_S = 1.0  # a client has so long to answer a close frame
+LONGEST_BODY = 64 * 1024
+BACKLOG = 10_000  # trades, or events, that wait for one slow client
+SAME: Mapping[str, tuple[int, float]] = MappingProxyType({})
 
 TextLevels = list[tuple[str, str]]
 
@@ -56,6 +65,12 @@ class LocalVenue:
     ``faults`` are texts as in ``faults.py`` or a ``Faults``; ``seed`` decides which messages they strike. ``speed``
     multiplies the recorded time, 0 is as fast as the clients read. ``start_at`` is in seconds into the recording.
     ``limits`` are the dialect's unless given.
+
+    ``accounts`` are ``Terms`` by name, one called "default" unless given; the first one is ``account``.
+    ``rates`` replaces limits of ``budget.RATES`` as (requests, seconds) by operation; None: as often as you like.
+    ``listen_key_life_s`` is from the last renewal; with ``silent_expiry`` nobody is told of the end.
+    ``cancel_latency_s`` lies between the request for a cancel and the cancel, so that an order may fill meanwhile.
+    ``position_event``: positions come as events ``POSITION_UPDATE`` of their own instead of in ``ACCOUNT_UPDATE``.
     """
 
     def __init__(
@@ -77,6 +92,12 @@ class LocalVenue:
         envelope: bool = False,
         clock: Clock | None = None,
         start_at: float = 0.0,
+        accounts: Mapping[str, Terms] | None = None,
+        rates: Mapping[str, tuple[int, float]] | None = SAME,
+        listen_key_life_s: float = LIFE_S,
+        silent_expiry: bool = False,
+        cancel_latency_s: float = 0.0,
+        position_event: bool = False,
     ) -> None:
         if venue != "coinswitch":
             raise UsageError(f"venue {venue!r}: the local venue speaks coinswitch")
@@ -89,6 +110,8 @@ class LocalVenue:
             ("ping_interval_s", ping_interval_s, 0.001),
             ("pong_deadline_s", 1.0 if pong_deadline_s is None else pong_deadline_s, 0.001),
             ("slow_after_s", slow_after_s, 0.001),
+            ("listen_key_life_s", listen_key_life_s, 0.001),
+            ("cancel_latency_s", cancel_latency_s, 0.0),
         ):
             if not least <= value < float("inf"):
                 raise UsageError(f"{name} is {value}, and at least {least:g} is expected")
@@ -98,7 +121,10 @@ class LocalVenue:
         self._limits = limits or self._dialect.limits
         self._host = _loopback(host)
         self._wanted_port = port
+        if accounts is not None and not accounts:
+            raise UsageError("accounts: a venue needs at least one account")
         self._clock = clock or LiveClock()
+        self._alarms = Alarms(self._clock)
         self._market = Market(packaged(), [symbol.upper() for symbol in symbols], start_at)
         self._board = Board(
             self._market,
@@ -115,15 +141,27 @@ class LocalVenue:
             slow_after_s=slow_after_s,
             backlog=BACKLOG,
             messages_per_second=self._limits.messages_per_second,
+            alarms=self._alarms,
         )
-        self._floor = Floor(self._market, self._board, self._conduct, self._clock, speed)
+        self._exchange = Exchange(
+            self._market,
+            self._alarms,
+            {DEFAULT: Terms()} if accounts is None else accounts,
+            cancel_latency_s=cancel_latency_s,
+            position_event=position_event,
+        )
+        self._floor = Floor(self._market, self._board, self._conduct, self._clock, speed, self._exchange)
+        self._listen_keys = ListenKeys(self._clock, listen_key_life_s)
+        self._streams = Streams(self._listen_keys, self._alarms, self._floor.now_ms, silent_expiry=silent_expiry)
+        self._exchange.tell = self._tell
+        self._exchange.publish = self._floor.stir
+        budget = Budget(self._clock, rates)
+        self._desk = Desk(self._exchange, self._listen_keys, budget, self._floor.now_ms)
+        self._sockets = Sockets(self._floor, self._streams, self._listen_keys, self._conduct, self._limits)
+        self._counter: Counter | None = None
         self._runner: web.AppRunner | None = None
         self._marching: asyncio.Task[None] | None = None
         self._port = 0
-        self._open: dict[str, int] = {}  # sockets by client address
-        self._opened: dict[str, deque[float]] = {}  # when, in the window
-        self._number = 0
-        self._keys = ("", "")
 
     def __repr__(self) -> str:
         where = self.ws_url if self._runner else "not open"
@@ -145,11 +183,21 @@ class LocalVenue:
 
     @property
     def api_key(self) -> str:
-        return self._keys[0]
+        return self.account.api_key
 
     @property
     def api_secret(self) -> str:
-        return self._keys[1]
+        return self.account.api_secret
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """The venue's own books, by the account's name."""
+        return self._exchange.accounts
+
+    @property
+    def account(self) -> Account:
+        """The first account, whose keys ``api_key`` and ``api_secret`` are."""
+        return next(iter(self._exchange.accounts.values()))
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -171,6 +219,8 @@ class LocalVenue:
         """From the next message on; delays and stalls in progress end."""
         self._conduct.faults = as_faults(faults)
         self._floor.rouse()
+        for connection in self._streams.connections:
+            connection.rouse()
 
     def pause(self) -> None:
         """The market stands still; every subscriber is sent the newest depth."""
@@ -185,8 +235,14 @@ class LocalVenue:
         await self._floor.publish()
 
     async def disconnect_all(self, code: int | None = None) -> None:
-        """End every connection: without a word, or with a close code. Returns when they are gone."""
-        connections = list(self._floor.connections)
+        """End every socket: without a word, or with a close code. Returns when they are gone."""
+        await self._disconnect([*self._floor.connections, *self._streams.connections], code)
+
+    async def disconnect_streams(self, code: int | None = None) -> None:
+        """The same for the private streams alone."""
+        await self._disconnect([*self._streams.connections], code)
+
+    async def _disconnect(self, connections: list[Connection], code: int | None) -> None:
         for connection in connections:
             connection.hang_up(Farewell(code, "going away" if code else ""))
         for connection in connections:
@@ -198,13 +254,146 @@ class LocalVenue:
             raise UsageError(f"unknown symbol {symbol!r}; this venue has: {', '.join(self.symbols)}")
         return self._board.book(symbol.upper(), depth)
 
+    # -- its time
+
+    @property
+    def due_ns(self) -> int | None:
+        """When the venue next has something to do, in the clock's monotonic ns; None: nothing. O(1)."""
+        return self._alarms.due_ns
+
+    def tick(self) -> None:
+        """The clock was moved: what is due happens now."""
+        self._alarms.ring()
+        self._floor.catch_up()
+
+    def advance(self, ns: int) -> None:
+        """Move the clock that was given, if it is one that can be moved, and do what is then due."""
+        move = getattr(self._clock, "advance", None)
+        if move is None:
+            raise UsageError("advance: the clock of this venue is not one that can be moved, as a TapeClock is")
+        move(ns)
+        self.tick()
+
+    def step(self, count: int = 1) -> None:
+        """The market takes its next events, one by one, even while it stands."""
+        self._floor.step(count)
+
+    async def quiet(self, *, rouse: bool = True) -> None:
+        """Return when every event is written. What faults delay or hold back is let go, unless ``rouse`` is false."""
+        connections = self._streams.connections
+        turns = 0
+        try:
+            while True:
+                waited_for = [c for c in connections if (not c.silent if rouse else c.behind)]
+                if not waited_for:
+                    return
+                for connection in waited_for if rouse else ():
+                    connection.settling = True
+                    connection.rouse()
+                turns += 1
+                await asyncio.sleep(0 if turns < BREATH else 0.001)
+        finally:
+            for connection in connections:
+                connection.settling = False
+
+    # -- what happens without a client
+
+    def place_by_hand(
+        self,
+        symbol: str,
+        side: str,
+        size: str | Decimal,
+        price: str | Decimal | None = None,
+        *,
+        type: str | None = None,
+        time_in_force: str = "GTC",
+        reduce_only: bool = False,
+        position_side: str = "BOTH",
+        client_order_id: str = "",
+        account: str | None = None,
+    ) -> Order:
+        """An order from the venue's own website: LIMIT with a price, MARKET without. UsageError where it is refused."""
+        try:
+            draft = Draft(
+                symbol=symbol.upper(),
+                side=_side(side),
+                type=type or ("MARKET" if price is None else "LIMIT"),
+                size=decimal_of("size", size),
+                price=None if price is None else decimal_of("price", price),
+                time_in_force=time_in_force,
+                reduce_only=reduce_only,
+                client_order_id=client_order_id,
+                position_side=position_side,
+            )
+            return self._exchange.place(self._account(account), draft).record()
+        except Refusal as refusal:
+            raise UsageError(f"refused: {refusal.message}") from refusal
+
+    def cancel_by_hand(self, order_id: str, status: OrderStatus = OrderStatus.CANCELED) -> Order:
+        """End an open order as its owner would, or as the venue does: EXPIRED or REJECTED. At once."""
+        if status not in (OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED):
+            raise UsageError(f"status is {status}, and CANCELED, EXPIRED or REJECTED is expected")
+        ticket = self._working(order_id)
+        self._exchange.close(ticket, status)
+        return ticket.record()
+
+    def trade(self, symbol: str, price: str | Decimal, size: str | Decimal, side: str) -> None:
+        """A public trade by an aggressor on ``side``, as if recorded: orders whose turn it is are filled."""
+        name = symbol.upper()
+        try:
+            ticks = self._exchange.ticks(name, decimal_of("price", price))
+            units = self._exchange.units(name, decimal_of("size", size))
+        except Refusal as refusal:
+            raise UsageError(refusal.message) from refusal
+        if units <= 0:
+            raise UsageError(f"size is {size}, and more than 0 is expected")
+        self._exchange.trade(name, ticks, units, _side(side))
+
+    def cross(self, order_id: str, size: str | Decimal | None = None) -> Order:
+        """The market fills a resting order by so much (or all) at its own price, whoever stands before it."""
+        ticket = self._working(order_id)
+        try:
+            units = None if size is None else self._exchange.units(ticket.symbol, decimal_of("size", size))
+        except Refusal as refusal:
+            raise UsageError(refusal.message) from refusal
+        if units is not None and not 0 < units <= ticket.remaining:
+            raise UsageError(f"size is {size}, and more than 0 and at most what is left of the order is expected")
+        self._exchange.cross(ticket, units)
+        return ticket.record()
+
+    def expire_listen_keys(self, account: str | None = None) -> int:
+        """End all listenKeys of an account, or of all; their streams end. Returns how many there were."""
+        return self._streams.expire(None if account is None else self._account(account))
+
+    def _account(self, name: str | None) -> Account:
+        if name is None:
+            return self.account
+        if name not in self.accounts:
+            raise UsageError(f"unknown account {name!r}; this venue has: {', '.join(self.accounts)}")
+        return self.accounts[name]
+
+    def _working(self, order_id: str) -> Ticket:
+        for account in self.accounts.values():
+            for ticket in account.working.values():
+                if str(ticket.id) == order_id:
+                    return ticket
+        raise UsageError(f"order {order_id!r} is not open")
+
+    def _tell(self, account: Account, event: bytes) -> None:
+        self._conduct.counts["events"] += 1
+        self._streams.tell(account, event)
+
     # -- opening and closing
 
     async def __aenter__(self) -> LocalVenue:
         if self._port:
             raise UsageError("a local venue is opened once; make a new one")
-        application = web.Application(middlewares=[_in_json])
-        application.router.add_get(self._dialect.market_path, self._market_socket)
+        application = web.Application(middlewares=[_in_json], client_max_size=LONGEST_BODY)
+        self._counter = Counter(self._desk, self._streams, self._conduct)
+        for method, path in OPERATIONS:
+            application.router.add_route(method, path, self._counter.serve)
+        application.router.add_get("/ws/{key}", self._sockets.private)
+        application.router.add_get(self._dialect.market_path, self._sockets.market)
         application.router.add_get("/trade/api/v2/futures/order_book", self._order_book)
         application.router.add_get("/trade/api/v2/time", self._time)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
@@ -218,7 +407,6 @@ class LocalVenue:
             raise ConnectError(f"the local venue cannot listen on {where}: {why}", url=f"http://{where}") from error
         self._runner = runner
         self._port = runner.addresses[0][1]
-        self._keys = (secrets.token_hex(16), secrets.token_hex(32))
         self._floor.start()
         self._marching = asyncio.create_task(self._floor.run(), name="csbook local venue: market")
         return self
@@ -226,13 +414,15 @@ class LocalVenue:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._runner is not None and self._marching is not None
+        assert self._runner is not None and self._marching is not None and self._counter is not None
         self._marching.cancel()
+        self._counter.close()
         try:
             await self.disconnect_all(1001)
         finally:
             await self._runner.cleanup()
             self._runner = None
+            self._alarms.clear()
             (ended,) = await asyncio.gather(self._marching, return_exceptions=True)
         if error is None and isinstance(ended, Exception):
             raise ended
@@ -243,100 +433,16 @@ class LocalVenue:
     # -- REST
 
     async def _time(self, request: web.Request) -> web.Response:
-        return _json({"serverTime": self._floor.now_ms()})
+        return as_json({"serverTime": self._floor.now_ms()})
 
     async def _order_book(self, request: web.Request) -> web.Response:
         symbol = request.query.get("symbol", "").upper()
         if request.query.get("exchange") != "EXCHANGE_2":
-            return _json({"message": "exchange must be EXCHANGE_2"}, 400)
+            return as_json({"message": "exchange must be EXCHANGE_2"}, 400)
         if symbol not in self._market.listings:
-            return _json({"message": f"unknown symbol {symbol[:32]!r}"}, 400)
+            return as_json({"message": f"unknown symbol {symbol[:32]!r}"}, 400)
         bids, asks, _ = self._board.book(symbol, max(self._dialect.depths))
-        return _json({"data": {"timestamp": self._floor.now_ms(), "bids": bids, "asks": asks, "symbol": symbol}})
-
-    # -- sockets
-
-    async def _market_socket(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(timeout=GOODBYE_S, autoping=False, compress=False, max_msg_size=LONGEST_REQUEST)
-        if not socket.can_prepare(request).ok:
-            return _json({"message": "a WebSocket upgrade is expected here"}, 426)
-        address = request.remote or ""
-        refusal = self._refusal(address)
-        if refusal:
-            self._conduct.counts["turned_away"] += 1
-            return _json({"message": refusal}, 429)
-        self._open[address] = self._open.get(address, 0) + 1
-        try:
-            await socket.prepare(request)
-            if request.transport is None:  # gone already
-                return socket
-            self._conduct.counts["connections"] += 1
-            self._number += 1
-            await self._converse(Connection(self._number, request.transport, self._conduct), socket)
-        finally:
-            self._open[address] -= 1
-        return socket
-
-    def _refusal(self, address: str) -> str:
-        """Why a socket from that address is not admitted, or nothing."""
-        limits = self._limits
-        if self._open.get(address, 0) >= limits.connections:
-            return f"too many connections: {limits.connections} are allowed"
-        now = asyncio.get_running_loop().time()
-        opened = self._opened.setdefault(address, deque())
-        while opened and opened[0] <= now - limits.connect_window_s:
-            opened.popleft()
-        if len(opened) >= limits.connects_per_window:
-            return f"too many new connections: {limits.connects_per_window} in {limits.connect_window_s:g} s"
-        opened.append(now)
-        return ""
-
-    async def _converse(self, connection: Connection, socket: web.WebSocketResponse) -> None:
-        """Read until the client is gone or told to go."""
-        self._floor.enter(connection)
-        writing = asyncio.create_task(self._write(connection, socket))
-        try:
-            async for message in socket:
-                self._hear(connection, message)
-        finally:
-            connection.hang_up(Farewell(None))  # where nobody did before
-            try:
-                await writing
-            finally:
-                self._floor.leave(connection)
-
-    async def _write(self, connection: Connection, socket: web.WebSocketResponse) -> None:
-        farewell = await connection.run()
-        if socket.closed:
-            return
-        if farewell.code is not None:
-            try:
-                async with asyncio.timeout(GOODBYE_S):
-                    await socket.close(code=farewell.code, message=farewell.reason.encode())
-                    return
-            except TimeoutError:
-                pass
-        connection.abort()
-
-    def _hear(self, connection: Connection, message: WSMessage) -> None:
-        connection.heard_from(asyncio.get_running_loop().time())
-        match message.type:
-            case _ if connection.farewell is not None:
-                return
-            case WSMsgType.TEXT:
-                self._conduct.counts["requests"] += 1
-                held = connection.streams
-                reply = commands.answer(message.data, held, self._board.streams, self._limits.streams_per_connection)
-                self._conduct.counts["refused"] += reply.refused
-                connection.confirm(reply.payload)
-                self._floor.unsubscribe(connection, reply.unsubscribe)
-                self._floor.subscribe(connection, reply.subscribe)
-            case WSMsgType.PING:
-                connection.pong(message.data)
-            case WSMsgType.PONG:
-                connection.heard_pong()
-            case WSMsgType.BINARY:
-                connection.hang_up(Farewell(1003, "text only"))
+        return as_json({"data": {"timestamp": self._floor.now_ms(), "bids": bids, "asks": asks, "symbol": symbol}})
 
 
 def _loopback(host: str) -> str:
@@ -350,8 +456,10 @@ def _loopback(host: str) -> str:
     return str(address)
 
 
-def _json(body: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+def _side(side: str) -> Side:
+    if side.upper() not in ("BUY", "SELL"):
+        raise UsageError(f"side is {side!r}, and BUY or SELL is expected")
+    return Side[side.upper()]
 
 
 @web.middleware
@@ -362,4 +470,4 @@ async def _in_json(
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _json({"message": f"{error.reason}: {request.method} {request.path}"}, error.status)
+        return as_json({"message": f"{error.reason}: {request.method} {request.path}"}, error.status)

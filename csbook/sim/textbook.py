@@ -8,7 +8,7 @@ rounded; ``decimal_text`` writes them the way the venue does.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 __all__ = ["Level", "TextBook", "decimal_text"]
 
@@ -71,3 +71,11 @@ class TextBook:
         """The best asks, best first. O(depth)."""
         side = self._asks
         return [(price, side.sizes[price]) for price in side.prices[:depth]]
+
+    def size(self, bid: bool, price: int) -> int:
+        """What stands at a price, 0 where nothing does. O(1)."""
+        return (self._bids if bid else self._asks).sizes.get(price, 0)
+
+    def walk(self, bid: bool) -> Iterator[int]:
+        """The prices of a side, best first, while the book stays as it is."""
+        return reversed(self._bids.prices) if bid else iter(self._asks.prices)

@@ -8,9 +8,12 @@ from csbook.errors import UsageError
 from csbook.venues.dialect import Dialect
 
 if TYPE_CHECKING:
-    from csbook.venues.trading import Trading
+    from collections.abc import Mapping
 
-__all__ = ["Dialect", "dialect", "names", "trading_names", "trading_table"]
+    from csbook.venues.trading import Trading
+    from csbook.wire.shape import Shape
+
+__all__ = ["Dialect", "dialect", "names", "private_shapes", "trading_names", "trading_table"]
 
 # name -> where its facts stand; a module is imported when its venue is asked for
 _PLACES = {
@@ -31,6 +34,7 @@ _TRADING = {
     "coinswitch-sio": ("coinswitch_sio_trading", "TRADING"),
     "kucoin": ("kucoin_trading", "KucoinTrading"),
 }
+_SHAPES = {"coinswitch": "coinswitch_shapes"}
 
 
 def names() -> tuple[str, ...]:
@@ -68,3 +72,14 @@ def trading_table(name: str) -> Trading:
     found = getattr(import_module(f"csbook.venues.{place[0]}"), place[1])
     table: Trading = found() if isinstance(found, type) else found
     return table
+
+
+def private_shapes(name: str) -> Mapping[str, Shape]:
+    """What the private messages of a venue look like, by kind; empty where nobody has written it down."""
+    module = _SHAPES.get(name)
+    if module is None:
+        return {}
+    from importlib import import_module
+
+    found: Mapping[str, Shape] = import_module(f"csbook.venues.{module}").PRIVATE
+    return found

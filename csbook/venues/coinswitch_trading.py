@@ -20,8 +20,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage
 from csbook.types import Instrument, OrderStatus, Side
@@ -40,6 +39,7 @@ TIME = "/trade/api/v2/time"
 LISTEN_KEY = "/trade/api/v2/user/listenKey"
 _JSON = {"Content-Type": "application/json"}
 _ZERO = Decimal(0)
+_QUOTE = "USDT"  # of every symbol, and commission is paid in it
 _DAY_S = 86_400.0
 
 # status -> ours; None: NEW or PARTIALLY_FILLED, by the quantity executed
@@ -216,7 +216,7 @@ TRADING = CoinswitchTrading()
 
 
 def _command(endpoint: str, method: str, path: str, body: Mapping[str, object]) -> Request:
-    return Request(endpoint, method, FUTURES + path, body=orjson.dumps(body), headers=_JSON, command=True)
+    return Request(endpoint, method, FUTURES + path, body=json.dumps(body), headers=_JSON, command=True)
 
 
 def _query(endpoint: str, path: str, pairs: list[tuple[str, str]]) -> Request:
@@ -225,7 +225,7 @@ def _query(endpoint: str, path: str, pairs: list[tuple[str, str]]) -> Request:
 
 def _list(endpoint: str, path: str, symbol: str | None, from_ms: int | None, to_ms: int | None) -> Request:
     body = _maybe({"exchange": EXCHANGE}, symbol=symbol, from_time=from_ms, to_time=to_ms)
-    return Request(endpoint, "POST", FUTURES + path, body=orjson.dumps(body), headers=_JSON)
+    return Request(endpoint, "POST", FUTURES + path, body=json.dumps(body), headers=_JSON)
 
 
 def _maybe(body: dict[str, object], **more: object) -> dict[str, object]:
@@ -298,6 +298,9 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
     average = optional(row, "avg_execution_price")
     if average is None:
         average = optional(row, "avg_exec_price")
+    fee = optional(row, "execution_fee")
+    if fee is None:
+        fee = optional(row, "exec_fee")
     created = ms(row, "created_at")
     return OrderReport(
         symbol=symbol(row, "symbol"),
@@ -315,6 +318,9 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
         position_side=word(row, "position_side") or None,
         canceling=said == "CANCELLATION_RAISED",
         reason=reason,
+        commission=fee,
+        commission_asset="" if fee is None else _QUOTE,
+        realised_pnl=optional(row, "realised_pnl"),
         created_time_ns=created,
         event_time_ns=ms(row, "updated_at") or created,
         receive_time_ns=receive_time_ns,

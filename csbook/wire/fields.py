@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import orjson
-
 from csbook.errors import BadMessage
+from csbook.json import JSONDecodeError, loads
 
 __all__ = [
     "FloatFound",
@@ -55,8 +54,8 @@ class FloatFound(Exception):
 def load(payload: bytes) -> Any:
     """The JSON value of a payload. Raises BadMessage with the offset of what is wrong."""
     try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
+        return loads(payload)
+    except JSONDecodeError as error:
         raise BadMessage(f"not JSON: {error.msg} at byte {error.pos}", offset=error.pos) from None
 
 

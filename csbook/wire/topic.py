@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage
 from csbook.types import Ticker, Trade
 from csbook.wire import records
@@ -23,6 +22,7 @@ __all__ = ["TopicSession"]
 Reader = Callable[[Mapping[str, Any], int], Trade | Ticker]
 
 _EXPIRED = 401
+_OTHERS_BUSINESS = "/contractMarket/tickerV2"  # the core fuses those that are newer than the last
 
 
 class TopicSession:
@@ -143,7 +143,7 @@ class TopicSession:
         kind = topic.partition(":")[0]
         reader, data = self._readers.get(kind), message.get("data")
         if reader is None:
-            return [Unknown(kind[:64] or "unnamed")]
+            return [] if kind == _OTHERS_BUSINESS else [Unknown(kind[:64] or "unnamed")]
         if not isinstance(data, dict):
             what = type(data).__name__
             raise BadMessage(f"{topic[:64]}: data is a {what}; expected an object", field="data")
@@ -153,7 +153,7 @@ class TopicSession:
 def _asking(number: int, request: Request, private: bool) -> bytes:
     topic = request.streams[0].partition(":")[0]
     symbols = ",".join(stream.partition(":")[2] for stream in request.streams)
-    return orjson.dumps(
+    return json.dumps(
         {
             "id": str(number),
             "type": "unsubscribe" if request.leaving else "subscribe",

@@ -6,7 +6,17 @@ import random
 import pytest
 
 from csbook.errors import UsageError
-from csbook.sim.faults import KINDS, Faults, as_faults, mangled, verdict
+from csbook.sim.faults import (
+    EVENT_KINDS,
+    KINDS,
+    REQUEST_KINDS,
+    Faults,
+    as_faults,
+    event_verdict,
+    mangled,
+    request_verdict,
+    verdict,
+)
 
 DEPTH = b'{"lastUpdateId":5,"bids":[["61800.20","2.909"],["61800.10","0.696"]],"asks":[["61800.30","1.5"]]}'
 
@@ -51,6 +61,43 @@ def test_rates_are_shares_of_one_whole() -> None:
     with pytest.raises(UsageError, match=r"add up to 1\.1"):
         as_faults(["drop=0.6", "split=0.5"])
     as_faults([f"{kind}=0.125" for kind in KINDS])
+
+
+def test_texts_of_the_private_part() -> None:
+    faults = as_faults(["event_delay=0.1:20ms", "answer_lost=0.05:0s", "request_lost=0.05:2s", "request_429=0.1"])
+    assert faults == Faults(
+        event_delay=0.1, event_delay_s=0.02, answer_lost=0.05, request_lost=0.05, request_lost_s=2.0, request_429=0.1
+    )
+    assert faults
+    assert not any(faults.rates())
+    for text in ("event_drop=0.1:5s", "event_delay=0.1:0s", "request_503=2", "answer_429=0.1"):
+        with pytest.raises(UsageError, match="fault"):
+            as_faults(text)
+
+
+@pytest.mark.parametrize("kinds", [KINDS, EVENT_KINDS, REQUEST_KINDS])
+def test_each_table_is_a_whole_of_its_own(kinds: tuple[str, ...]) -> None:
+    share = 1 / len(kinds)
+    everything = {kind: 1 / len(group) for group in (KINDS, EVENT_KINDS, REQUEST_KINDS) for kind in group}
+    assert Faults(**everything).rates(kinds) == (share,) * len(kinds)
+    with pytest.raises(UsageError, match=f"faults {kinds[0]} ...: the rates add up to"):
+        Faults(**{**everything, kinds[0]: share + 0.01})
+
+
+def test_verdicts_of_events_and_requests_keep_their_rates_and_their_seed() -> None:
+    faults = Faults(**dict.fromkeys(EVENT_KINDS, 0.1), **dict.fromkeys(REQUEST_KINDS, 0.15))
+    for judge, name, kinds, share in (
+        (event_verdict, "default/1", EVENT_KINDS, 1000),
+        (request_verdict, "place", REQUEST_KINDS, 1500),
+    ):
+        fates = [judge(faults, 3, name, index) for index in range(10_000)]
+        assert fates == [judge(faults, 3, name, index) for index in range(10_000)]
+        assert fates[:200] != [judge(faults, 4, name, index) for index in range(200)]
+        assert fates[:200] != [judge(faults, 3, "other", index) for index in range(200)]
+        for kind in kinds:
+            assert abs([fate.kind for fate in fates].count(kind) - share) < 150, kind
+    assert event_verdict(Faults(request_429=1.0), 1, "x", 1).kind == ""
+    assert request_verdict(Faults(event_drop=1.0), 1, "x", 1).kind == ""
 
 
 def test_a_verdict_depends_on_seed_connection_and_index_alone() -> None:

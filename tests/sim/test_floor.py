@@ -16,7 +16,7 @@ from csbook.sim.connection import Conduct, Connection
 from csbook.sim.faults import Faults
 from csbook.sim.floor import Floor
 from csbook.sim.market import Market
-from csbook.sim.recording import packaged
+from csbook.sim.recording import Deal, packaged
 from csbook.venues import dialect
 
 START = 1_700_000_000_000  # ms
@@ -163,3 +163,51 @@ async def test_who_leaves_hears_no_more() -> None:
         assert not it.connections
         assert not it.board.watched
         assert listener.streams == {}
+
+
+async def test_catching_up_needs_no_sleep() -> None:
+    async with floor(2.0) as (it, listener, clock):
+        clock.advance(1_500_000_000)
+        it.catch_up()
+        recorded = [deal for deal in packaged().deals if deal.at_ms <= 3000]
+        trades = listener.of("btcusdt@trade")
+        assert [t["t"] for t in trades] == [deal.id for deal in recorded]
+        assert all(abs(t["E"] - START - d.at_ms / 2) <= 1 for t, d in zip(trades, recorded, strict=True))
+        it.pause()
+        heard = len(listener.said)
+        clock.advance(1_500_000_000)
+        it.catch_up()
+        assert len(listener.said) == heard
+
+
+async def test_step_by_step_while_the_market_stands() -> None:
+    async with floor(1.0) as (it, listener, _clock):
+        it.pause()
+        for _ in range(100):
+            it.step()
+            assert listener.of("btcusdt@depth20")[-1]["lastUpdateId"] == it.board.book("BTCUSDT", 20)[2]
+        events = packaged().order[:100]
+        assert len(listener.of("btcusdt@trade")) == sum(not hasattr(event, "update_id") for event in events)
+        it.resume()
+        await asyncio.sleep(0.01)
+        assert it._market.due_ms >= events[-1].at_ms
+
+
+async def test_stir_says_what_orders_have_changed() -> None:
+    async with floor(1.0) as (it, listener, _clock):
+        listing = it._market.listings["BTCUSDT"]
+        bids, asks = listing.top(20)
+
+        class Mine:
+            updates = 1
+
+            def top(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+                return bids[1:depth], asks[:depth]
+
+        listing.overlay = Mine()
+        it.stir(listing, [Deal(0, 0, 77, bids[0][0], bids[0][1], True)])
+        (trade,) = listener.of("btcusdt@trade")
+        assert (trade["t"], trade["m"], trade["E"], trade["T"]) == (77, True, START, START)
+        depth = listener.of("btcusdt@depth20")[-1]
+        assert len(depth["bids"]) == 19
+        assert depth["lastUpdateId"] == listing.book.update_id + 1

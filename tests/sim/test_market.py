@@ -105,3 +105,36 @@ def test_what_cannot_be_replayed() -> None:
     for start_at in (-1, 10_000, float("nan")):
         with pytest.raises(UsageError, match="start_at"):
             Market(SESSION, ["BTCUSDT"], start_at)
+
+
+def test_news_and_the_next_trade_s_id() -> None:
+    recording = packaged()
+    listing = Market(recording, ["BTCUSDT"], start_at=(recording.span_ms - 300) / 1000).listings["BTCUSDT"]
+    laps = 0
+    for _ in range(200):
+        wanted = listing.next_trade_id
+        before = listing.book.update_id
+        deal = listing.step()
+        if deal is not None:
+            assert deal.id == wanted
+        elif listing.news is None:
+            laps += 1
+            assert listing.next_trade_id == wanted
+        else:
+            assert listing.news.update_id <= listing.book.update_id > before
+    assert laps == 1
+
+
+def test_an_overlay_takes_the_place_of_what_is_published() -> None:
+    class Mine:
+        updates = 3
+
+        def top(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+            return [(depth, 1)], []
+
+    listing = Market(packaged(), ["BTCUSDT"]).listings["BTCUSDT"]
+    recorded = listing.update_id
+    assert listing.top(1)[0] == listing.book.bids(1)
+    listing.overlay = Mine()
+    assert listing.update_id == recorded + 3 == listing.book.update_id + 3
+    assert listing.top(4) == ([(4, 1)], [])

@@ -55,3 +55,12 @@ def test_against_plain_sorting() -> None:
         depth = rng.randrange(1, 30)
         assert book.bids(depth) == sorted(bids.items(), reverse=True)[:depth]
         assert book.asks(depth) == sorted(asks.items())[:depth]
+
+
+def test_sizes_and_prices_of_a_side() -> None:
+    book = TextBook()
+    book.replace([(99, 5), (97, 1), (98, 2)], [(102, 4), (101, 3)], 7)
+    assert [book.size(True, price) for price in (99, 98, 96)] == [5, 2, 0]
+    assert [book.size(False, price) for price in (101, 99)] == [3, 0]
+    assert list(book.walk(True)) == [99, 98, 97]
+    assert list(book.walk(False)) == [101, 102]

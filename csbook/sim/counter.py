@@ -1,0 +1,70 @@
+"""The counter of the desk: signed requests as aiohttp brings them, and the faults that strike them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from csbook.sim.connection import Conduct
+from csbook.sim.desk import OPERATIONS, Desk, Request
+from csbook.sim.faults import request_verdict
+from csbook.sim.sockets import as_json
+from csbook.sim.streams import Streams
+
+__all__ = ["Counter"]
+
+
+class Counter:
+    """Serves the paths of ``desk.OPERATIONS``."""
+
+    def __init__(self, desk: Desk, streams: Streams, conduct: Conduct) -> None:
+        self._desk = desk
+        self._streams = streams
+        self._conduct = conduct
+        self._asked: dict[str, int] = {}  # requests so far, by operation
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Answers that are held back are given up."""
+        self._closing.set()
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """One request. What the client sent is whole before anything is decided."""
+        conduct = self._conduct
+        conduct.alarms.ring()
+        operation = OPERATIONS[request.method, request.path]
+        asked = Request(
+            operation,
+            request.raw_path.partition("?")[2],
+            {name.lower(): value for name, value in request.headers.items()},
+            await request.read(),
+        )
+        index = self._asked[operation] = self._asked.get(operation, -1) + 1
+        fate = request_verdict(conduct.faults, conduct.seed, operation, index).kind
+        if fate:
+            conduct.counts[fate] += 1
+        match fate:
+            case "request_lost":
+                return await self._lose(request, conduct.faults.request_lost_s)
+            case "request_429":
+                return as_json({"message": "too many requests"}, 429)
+            case "request_503":
+                return as_json({"message": "the service is unavailable"}, 503)
+        status, answer = self._desk.answer(asked)
+        if status == 200 and operation in ("listen", "extend"):
+            self._streams.renewed()
+        match fate:
+            case "answer_lost":
+                return await self._lose(request, conduct.faults.answer_lost_s)
+            case "answer_503":
+                return as_json({"message": "the service is unavailable"}, 503)
+        return as_json(answer, status)
+
+    async def _lose(self, request: web.Request, seconds: float) -> web.Response:
+        """Close the connection without a word, after so long."""
+        if seconds:
+            await self._conduct.alarms.wait(self._closing, seconds)
+        if request.transport is not None:
+            request.transport.close()
+        return web.Response()  # goes nowhere

@@ -1,0 +1,175 @@
+"""The venue's sockets: who is admitted, what is read from them, and how a conversation ends.
+
+aiohttp shakes hands and reads; what is written is ``connection``'s business, except the end of a conversation. The
+venue is as strict as its limits say, per client address: more sockets, or more new ones in the window, are turned away
+with 429; a text that is no good request gets an error answer; a binary message ends the connection with 1003. A
+private stream takes no requests: whatever is asked there is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection
+
+from csbook import json
+from csbook.sim import commands
+from csbook.sim.accounts import Account
+from csbook.sim.connection import Conduct, Connection, Farewell
+from csbook.sim.floor import Floor
+from csbook.sim.keys import ListenKeys
+from csbook.sim.streams import Streams
+from csbook.venues.dialect import Limits
+
+try:
+    from aiohttp import WSMessage, WSMsgType, web
+except ImportError as error:  # pragma: no cover
+    raise ImportError("the local venue needs aiohttp: pip install 'csbook[cli]'") from error
+
+__all__ = ["Sockets", "as_json"]
+
+LONGEST_REQUEST = 64 * 1024
+GOODBYE_S = 1.0  # a client has so long to answer a close frame
+
+
+def as_json(body: object, status: int = 200) -> web.Response:
+    """An answer."""
+    return web.Response(body=json.dumps(body), status=status, content_type="application/json")
+
+
+class Sockets:
+    """The door for public sockets and private streams."""
+
+    def __init__(self, floor: Floor, streams: Streams, keys: ListenKeys, conduct: Conduct, limits: Limits) -> None:
+        self._floor = floor
+        self._streams = streams
+        self._keys = keys
+        self._conduct = conduct
+        self._limits = limits
+        self._open: dict[str, int] = {}  # sockets by client address
+        self._opened: dict[str, deque[float]] = {}  # when, in the window
+        self._number = 0
+
+    async def market(self, request: web.Request) -> web.StreamResponse:
+        """A public socket."""
+
+        def admitted(transport: asyncio.Transport) -> Connection:
+            self._number += 1
+            connection = Connection(self._number, transport, self._conduct)
+            self._floor.enter(connection)
+            return connection
+
+        return await self._socket(request, admitted, self._floor.leave, self._floor.board.streams)
+
+    async def private(self, request: web.Request) -> web.StreamResponse:
+        """A private stream; its path ends with a listenKey."""
+        key = request.match_info["key"]
+        account = self._keys.owner(key)
+        if account is None:
+            return as_json({"message": "Invalid Access: the listenKey is unknown or has expired"}, 401)
+        owner: Account = account
+
+        def admitted(transport: asyncio.Transport) -> Connection:
+            connection = Connection(
+                0,
+                transport,
+                self._conduct,
+                private=self._streams.name(owner),
+                expire=lambda: self._streams.expire(owner),
+            )
+            self._streams.enter(connection, owner, key)
+            return connection
+
+        return await self._socket(request, admitted, self._streams.leave, ())
+
+    async def _socket(
+        self,
+        request: web.Request,
+        admitted: Callable[[asyncio.Transport], Connection],
+        leave: Callable[[Connection], None],
+        streams: Collection[str],
+    ) -> web.StreamResponse:
+        socket = web.WebSocketResponse(timeout=GOODBYE_S, autoping=False, compress=False, max_msg_size=LONGEST_REQUEST)
+        if not socket.can_prepare(request).ok:
+            return as_json({"message": "a WebSocket upgrade is expected here"}, 426)
+        address = request.remote or ""
+        refusal = self._refusal(address)
+        if refusal:
+            self._conduct.counts["turned_away"] += 1
+            return as_json({"message": refusal}, 429)
+        self._open[address] = self._open.get(address, 0) + 1
+        try:
+            await socket.prepare(request)
+            if request.transport is None:  # gone already
+                return socket
+            self._conduct.counts["connections"] += 1
+            await self._converse(admitted(request.transport), socket, leave, streams)
+        finally:
+            self._open[address] -= 1
+        return socket
+
+    def _refusal(self, address: str) -> str:
+        """Why a socket from that address is not admitted, or nothing."""
+        limits = self._limits
+        if self._open.get(address, 0) >= limits.connections:
+            return f"too many connections: {limits.connections} are allowed"
+        now = asyncio.get_running_loop().time()
+        opened = self._opened.setdefault(address, deque())
+        while opened and opened[0] <= now - limits.connect_window_s:
+            opened.popleft()
+        if len(opened) >= limits.connects_per_window:
+            return f"too many new connections: {limits.connects_per_window} in {limits.connect_window_s:g} s"
+        opened.append(now)
+        return ""
+
+    async def _converse(
+        self,
+        connection: Connection,
+        socket: web.WebSocketResponse,
+        leave: Callable[[Connection], None],
+        streams: Collection[str],
+    ) -> None:
+        """Read until the client is gone or told to go."""
+        writing = asyncio.create_task(self._write(connection, socket))
+        try:
+            async for message in socket:
+                self._hear(connection, message, streams)
+        finally:
+            connection.hang_up(Farewell(None))  # where nobody did before
+            try:
+                await writing
+            finally:
+                leave(connection)
+
+    async def _write(self, connection: Connection, socket: web.WebSocketResponse) -> None:
+        farewell = await connection.run()
+        if socket.closed:
+            return
+        if farewell.code is not None:
+            try:
+                async with asyncio.timeout(GOODBYE_S):
+                    await socket.close(code=farewell.code, message=farewell.reason.encode())
+                    return
+            except TimeoutError:
+                pass
+        connection.abort()
+
+    def _hear(self, connection: Connection, message: WSMessage, streams: Collection[str]) -> None:
+        connection.heard_from(asyncio.get_running_loop().time())
+        match message.type:
+            case _ if connection.farewell is not None:
+                return
+            case WSMsgType.TEXT:
+                self._conduct.counts["requests"] += 1
+                held = connection.streams
+                reply = commands.answer(message.data, held, streams, self._limits.streams_per_connection)
+                self._conduct.counts["refused"] += reply.refused
+                connection.confirm(reply.payload)
+                self._floor.unsubscribe(connection, reply.unsubscribe)
+                self._floor.subscribe(connection, reply.subscribe)
+            case WSMsgType.PING:
+                connection.pong(message.data)
+            case WSMsgType.PONG:
+                connection.heard_pong()
+            case WSMsgType.BINARY:
+                connection.hang_up(Farewell(1003, "text only"))
