@@ -50,7 +50,7 @@ class Draft:
     time_in_force: str = "GTC"
     reduce_only: bool = False
     post_only: bool = False
-    position_side: str | None = None  # None: the account is in one-way mode
+    position_side: str | None = None  # None: the account is in one-way mode, which "BOTH" says in so many words
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +251,8 @@ def check_draft(table: Trading, draft: Draft) -> None:
         _refuse(f"{name} has no reduce-only orders", "reduce_only", ())
     if draft.position_side is not None and "hedge" not in table.abilities:
         _refuse(f"{name} has no hedge mode", "position_side", ())
-    if draft.position_side not in (None, "LONG", "SHORT"):
-        _refuse(f"no position side {draft.position_side!r:.40}", "position_side", ("LONG", "SHORT"))
+    if draft.position_side not in (None, "BOTH", "LONG", "SHORT"):
+        _refuse(f"no position side {draft.position_side!r:.40}", "position_side", ("BOTH", "LONG", "SHORT"))
     if not re.fullmatch(table.client_id, draft.client_order_id):
         _refuse(f"the client order id does not match {table.client_id}, as {name} wants it", "client_order_id", ())
 

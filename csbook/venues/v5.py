@@ -29,7 +29,7 @@ CATEGORY = ("category", "linear")
 COIN = ("settleCoin", "USDT")
 _JSON = {"Content-Type": "application/json"}
 _MOST_CANCELED = 500
-_LEGS = {None: 0, "LONG": 1, "SHORT": 2}
+_LEGS = {"BOTH": 0, "LONG": 1, "SHORT": 2}
 
 _VERDICTS = {
     10000: Verdict.UNKNOWN, 10016: Verdict.UNKNOWN, 10019: Verdict.UNKNOWN,
