@@ -1,7 +1,8 @@
 """A venue in plain dicts and Decimals, a network that loses, doubles and reorders, and an account that listens to it.
 
-Written apart from csbook.account: the venue knows orders, positions and balances as a venue does, with no bounds, paths or
-lattices. ``choose(n)`` decides everything (a number below n), so that hypothesis or a seeded generator may drive it.
+Written apart from csbook.account: the venue knows orders, positions and balances as a venue does, with no bounds,
+paths or lattices. ``choose(n)`` decides everything (a number below n), so that hypothesis or a seeded generator may
+drive it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ GRACE = 500 * MS
 SKEW = 40 * MS
 SYMBOL = "BTCUSDT"
 FEE = D("0.00065")
+NIL, START = D(0), D(10_000)
 
 
 @dataclass
@@ -33,10 +35,10 @@ class Resting:
     leg: str
     hand: bool
     status: OrderStatus = OrderStatus.NEW
-    filled: Decimal = D(0)
-    paid: Decimal = D(0)
-    cost: Decimal = D(0)
-    pnl: Decimal = D(0)
+    filled: Decimal = NIL
+    paid: Decimal = NIL
+    cost: Decimal = NIL
+    pnl: Decimal = NIL
     time: int = 0
 
     @property
@@ -74,7 +76,7 @@ class Venue:
     sizes: dict[str, Decimal] = field(default_factory=dict)  # by leg
     entries: dict[str, Decimal] = field(default_factory=dict)
     moved: dict[str, int] = field(default_factory=dict)
-    wallet: Decimal = D(10_000)
+    wallet: Decimal = START
     trades: int = 0
     last_id: int = 100
 
@@ -129,9 +131,10 @@ class Venue:
     def report(self, made: Resting, rest: bool = False) -> OrderReport:
         average = made.cost / made.filled if made.filled else None
         return OrderReport(
-            SYMBOL, made.status, made.client, made.order_id, made.side, "LIMIT", "GTC", made.size, made.price, made.filled,
-            average, position_side=made.leg, commission=made.paid if rest else None, commission_asset="USDT",
-            realised_pnl=made.pnl if rest and self.tells else None, event_time_ns=made.time * MS,
+            SYMBOL, made.status, made.client, made.order_id, made.side, "LIMIT", "GTC", made.size, made.price,
+            made.filled, average, position_side=made.leg, commission=made.paid if rest else None,
+            commission_asset="USDT", realised_pnl=made.pnl if rest and self.tells else None,
+            event_time_ns=made.time * MS,
         )  # fmt: skip
 
     def position(self, leg: str, rest: bool = False) -> PositionReport:
@@ -165,8 +168,12 @@ class World:
         self.answers: list[Answer] = []
         self.status: list[tuple[str, int, OrderReport | None]] = []  # answers to questions about one order
         self.serial = 0
+        self.unsettled = 0  # moments at which the account was not sure
         self.trusted = True  # no restart that was not reconciled since
-        self.outside = (D(0), D(0))  # what others bought and sold, open orders included, since the account was last exact
+        self.outside = (
+            D(0),
+            D(0),
+        )  # what others bought and sold, open orders included, since the account was last exact
 
     # -- time
 
@@ -284,7 +291,8 @@ class World:
             self.events.pop(self.choose(len(self.events)))
 
     def disconnect(self) -> None:
-        self.events.clear()
+        if self.choose(4) == 0:
+            self.events.clear()
 
     def ask(self) -> None:
         """A snapshot: first the orders, and in a later step the rest."""
@@ -340,8 +348,10 @@ class World:
         self.pass_time((1, 1, 2, 30, 700)[self.choose(5)])
 
     STEPS = (
-        "place", "place", "place", "arrive", "by_hand", "trade", "trade", "trade", "cancel", "deliver", "deliver", "deliver",
-        "deliver", "deliver", "again", "lose", "disconnect", "ask", "ask_on", "answer", "look_up", "looked_up", "wait", "wait",
+        "place", "place", "place", "arrive", "by_hand", "trade", "trade", "trade", "trade", "trade", "cancel",
+        "deliver", "deliver", "deliver", "again", "deliver", "deliver", "deliver",
+        "deliver", "deliver", "again", "lose", "disconnect", "ask", "ask_on", "answer",
+        "look_up", "looked_up", "wait", "wait",
     )  # fmt: skip
 
     # -- what must hold
@@ -357,6 +367,7 @@ class World:
             else:
                 short -= request.order.size
         stated = self.account.exposure(SYMBOL)
+        self.unsettled += not stated.settled
         bought, sold = self.outside
         assert stated.long >= long - bought, (stated, long, bought)
         assert stated.short <= short + sold, (stated, short, sold)
@@ -417,7 +428,9 @@ class World:
             made = venue.orders[order_id]
             assert (order.status, order.filled, order.size) == (made.status, made.filled, made.size), (order, made)
             assert order.own == (not made.hand)
-        placed = {order.client_order_id for order in account.orders.values() if order.own and order.status.name != "REJECTED"}
+        placed = {
+            order.client_order_id for order in account.orders.values() if order.own and order.status.name != "REJECTED"
+        }
         assert placed <= {made.client for made in venue.orders.values()}
         position = account.positions.get(SYMBOL)
         total = sum(venue.sizes.values(), D(0))
