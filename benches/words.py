@@ -91,12 +91,28 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure to reach: ``what`` ("median", "p99" or "ratio") of a contender is to be at most ``limit``."""
+    """A figure to reach: ``what`` ("median", "p99" or "ratio") of a contender is to be at most ``limit``.
+
+    A ratio is to the table's reference, or of medians to the contender that ``against`` names. ``least``: at least.
+    """
 
     contender: str
     what: str
     limit: float
     text: str
+    against: str = ""
+    least: bool = False
+
+    def value(self, table: Table) -> float | None:
+        """What was measured; None where somebody is missing."""
+        figure, other = table.figure(self.contender), table.figure(self.against)
+        if figure is None or (self.against and other is None):
+            return None
+        found: float | None = figure.median / other.median if other is not None else getattr(figure, self.what)
+        return found
+
+    def reached(self, value: float | None) -> bool:
+        return value is not None and (value >= self.limit if self.least else value <= self.limit)
 
 
 @dataclass(slots=True)
@@ -117,12 +133,8 @@ class Table:
 
     def verdicts(self) -> list[tuple[Target, float | None, bool]]:
         """Each target with what was measured and whether it was reached."""
-        found = []
-        for target in self.targets:
-            figure = self.figure(target.contender)
-            value = None if figure is None else getattr(figure, target.what)
-            found.append((target, value, value is not None and value <= target.limit))
-        return found
+        values = [(target, target.value(self)) for target in self.targets]
+        return [(target, value, target.reached(value)) for target, value in values]
 
 
 @dataclass(frozen=True, slots=True)

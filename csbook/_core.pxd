@@ -5,10 +5,11 @@
 # `book.header` again after every update. An old block stays valid memory for as long as the book lives, with its lock odd
 # for good: csbook_touch fails on it, and the header has to be taken anew.
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef enum:
-    CSBOOK_LAYOUT = 1                   # raised with every change of BookHeader, Touch or the meaning of a section
+    CSBOOK_LAYOUT = 2                   # raised with every change of BookHeader, Touch or the meaning of a section
     CSBOOK_SYMBOL = 32                  # bytes for a symbol, its terminating zero included
 
 cdef enum StateCode:                    # the values of csbook.State
@@ -75,6 +76,7 @@ cdef struct BookHeader:
     int64_t quote_bid_size
     int64_t quote_ask
     int64_t quote_ask_size
+    int64_t quote_floor                 # a quote is newer than the levels if its id is above this; 0: above `sequence`
     # -- what was odd, counted
     int64_t crossed_since_ns            # monotonic; 0: not crossed
     int64_t crossed_messages
@@ -82,7 +84,7 @@ cdef struct BookHeader:
     uint64_t unsorted
     uint64_t merged
     uint64_t zero_sizes
-    uint64_t spare[7]
+    uint64_t spare[6]
 
 # One consistent reading of the touch.
 cdef struct Touch:
@@ -138,6 +140,7 @@ cdef struct Levels:
 cdef struct Message                     # core/scan.pxi
 cdef struct Table                       # core/tables.pxi
 cdef struct Directory
+cdef struct Entry
 
 cdef class Book:
     cdef BookHeader* header             # the block; replaced when it grows
@@ -169,7 +172,8 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef readonly str venue
     cdef readonly dict books            # SYMBOL -> Book
     cdef readonly object depth          # int or None
-    cdef readonly object refusal        # the BadMessage that the last refused payload would be, or None
+    cdef object refused                 # the BadMessage that the last refused payload would be, or None
+    cdef uint64_t door                  # shut while a thread is inside
     cdef public int source              # which connection the next payload comes over, 0 to 31
     cdef public int64_t race_ns         # how long a slower connection may take to bring what a faster one seems to have lost
     cdef uint32_t live                  # the connections that bring the same streams, as bits
@@ -189,6 +193,8 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef uint64_t unnamed
     cdef uint64_t unknown
     cdef uint64_t quotes
+    @cython.final
+    cdef int enter(self) except -1
     cdef int judge(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int demand(self, int32_t channel) except -1
     cdef int judge_stream(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
@@ -205,6 +211,7 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef int lose(self, Py_ssize_t entry, int state, str why) except -1
     cdef int note(self, Py_ssize_t entry, int old, str why) except -1
     cdef int refuse(self, int status, object error) except -1
+    cdef bint concerns(self, const Entry* e) noexcept
     cdef object fault_error(self)
     cdef int refuse_fault(self) except -1
     cdef int finish(self, int outcome) except -1
@@ -218,6 +225,8 @@ cdef class Router(Judge):
     # The outcome of one payload. `size` bytes from `data` are read and no byte more; nothing is kept of them.
     cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef Py_ssize_t entry_named(self, object symbol) except -1
+    @cython.final
+    cdef int feed_alone(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_framed(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_framed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1

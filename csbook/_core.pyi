@@ -149,7 +149,9 @@ class Book:
     def bids(self, levels: int | None = None) -> _Floats: ...
     def asks(self, levels: int | None = None) -> _Floats: ...
     def top(self) -> Top: ...
-    def fused_top(self) -> Top: ...
+    def fused_top(self) -> Top:
+        """top(), or the venue's own best bid and ask (Binance bookTicker, Bybit orderbook.1 beside a deeper book, KuCoin
+        tickerV2) where their id is newer than the book's. Then `sequence` and `event_time_ns` are the quote's."""
     def tradable(self, max_age_ns: int) -> bool: ...
     def age_ns(self) -> int: ...
     def digest(self, sequence: bool = True) -> int: ...
@@ -185,7 +187,6 @@ class Judge:
     venue: str
     books: dict[str, Book]
     depth: int | None
-    refusal: BadMessage | None
     max_lag_ns: int
     source: int
     race_ns: int
@@ -224,12 +225,16 @@ class Router(Judge):
         """That connection is gone; the books notice when it was the last."""
     def mark_stale(self, symbol: str, reason: str) -> bool:
         """LIVE or CROSSED to STALE (nothing else moves); True if it moved."""
+    def distrust(self, symbol: str, reason: str) -> bool:
+        """A book that is fed by changes is in GAP, as if one was lost; True if it moved."""
     def take_changed(self) -> list[Book]:
         """The books whose levels changed since the last call, each once."""
     def take_moves(self) -> list[tuple[Book, State, State, str]]:
         """The changes of state since the last call, in order: book, old, new, reason."""
     def wants_snapshot(self) -> list[str]:
         """The symbols that have changes buffered and no snapshot that they could join."""
+    @property
+    def refusal(self) -> BadMessage | None: ...
     @property
     def last_refusal(self) -> str: ...
     @property

@@ -389,6 +389,11 @@ class Trader:
     # -- the kill switch --------------------------------------------------------------------------------------------
 
     @property
+    def halt_reason(self) -> str:
+        """Why new orders are refused; "" while they are not."""
+        return self._killswitch.reason
+
+    @property
     def halted(self) -> bool:
         """Whether new orders are refused."""
         return self._killswitch.halted

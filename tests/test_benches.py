@@ -117,3 +117,72 @@ def test_the_jobs_that_are_counted_run() -> None:
 
     for job, prepare in instructions.JOBS.items():
         assert prepare()() >= 100, job
+
+
+def test_a_target_may_name_its_rival_and_its_direction() -> None:
+    from benches.words import Figure, Table, Target
+
+    table = Table("wire", "flat out", "seeded", figures=[Figure("a", 130.0, 0.0, 0.8), Figure("b", 100.0, 0.0, 1.0)])
+    table.targets = [
+        Target("a", "ratio", 1.3, "", against="b"),
+        Target("a", "ratio", 1.2, "", against="b"),
+        Target("a", "ratio", 0.7, "", least=True),
+        Target("a", "ratio", 0.9, "", least=True),
+        Target("a", "ratio", 0.9, ""),
+        Target("a", "ratio", 9.0, "", against="nobody"),
+        Target("nobody", "median", 9.0, ""),
+    ]
+    said = [(value, reached) for _, value, reached in table.verdicts()]
+    assert said == [(1.3, True), (1.3, False), (0.8, True), (0.8, False), (0.8, True), (None, False), (None, False)]
+
+
+def test_the_strategy_is_compiled_and_agrees() -> None:
+    from benches.tasks import strategy
+    from benches.words import Plan
+
+    (table,) = strategy.tables(Plan(rounds=1, quick=True), [])
+    assert {figure.contender for figure in table.figures} | set(table.wrong) == {
+        "csbook, Cython at C level", "csbook, Python by top()", "csbook, Python by best_*",
+    }  # fmt: skip
+    assert all("C compiler" in why for why in table.wrong.values())
+
+
+def test_a_job_is_cold_when_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benches.tasks import snapshot
+    from benches.words import Job
+
+    seen: list[object] = []
+
+    class Elsewhere:
+        def count(self, byte: int) -> int:
+            seen.append("read")
+            return 0
+
+    monkeypatch.setattr(snapshot, "OTHER", Elsewhere())
+    job = snapshot.cold(lambda: Job("pass", {}, prepare=lambda messages: seen.append("prepared") or messages))
+    assert job.prepare is not None
+    assert job.prepare([b"1"]) == [b"1"]
+    assert seen == ["prepared", "read"]
+    course = snapshot.Single(5, 3)
+    laps = [course.lap(number) for number in range(6)]
+    assert all(len(lap) == 1 for lap in laps)
+    assert len({lap[0] for lap in laps}) == 6
+    assert len(course.answers) == 1
+
+
+@pytest.mark.parametrize("name", ["RESULTS.md", "../RESULTS-3.12.md", "other.md", "RESULTS-3.12"])
+def test_results_of_another_python_stand_beside_the_first(name: str) -> None:
+    from benches.__main__ import arguments
+
+    assert arguments(["--beside", "RESULTS-3.12.md"]).beside == "RESULTS-3.12.md"
+    with pytest.raises(SystemExit):
+        arguments(["--beside", name])
+
+
+def test_who_is_missing_is_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benches import peers
+
+    monkeypatch.setitem(sys.modules, "benches.peers.mm_toolbox", None)
+    found, missing = peers.load(("csbook", "mm_toolbox"))
+    assert [peer.NAME for peer in found] == ["csbook"]
+    assert "3.12 and 3.13" in missing["mm_toolbox"]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import sysconfig
+
+import pytest
 
 PROBE = """
 import sys, time
@@ -50,3 +54,26 @@ def test_a_book_is_used_without_numpy() -> None:
 def test_the_public_names_are_there() -> None:
     seen = probe("assert csbook.errors.BadMessage is csbook.BadMessage")
     assert "csbook.errors" in seen["loaded"]
+
+
+EVERYTHING = """
+import pkgutil, sys
+import csbook
+assert not sys._is_gil_enabled()
+for module in pkgutil.walk_packages(csbook.__path__, "csbook."):
+    if not module.name.endswith("__main__"):
+        __import__(module.name)
+book = csbook.Book("BTCUSDT")
+book.bid_prices
+print(len([name for name in sys.modules if name.startswith("csbook.")]) > 30, sys._is_gil_enabled())
+"""
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has a GIL that stays on")
+def test_nothing_of_csbook_switches_the_gil_on() -> None:
+    """Not csbook's extensions, nor those of the packages that it imports."""
+    surroundings = {key: value for key, value in os.environ.items() if key != "PYTHON_GIL"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", EVERYTHING], env=surroundings, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "True False\n"), done.stderr

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import runpy
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 from pathlib import Path
@@ -53,13 +56,47 @@ def test_all_is_what_a_user_runs() -> None:
     assert closure("all") & (PEERS | TOOLS | {name for name in closure("test") if name.startswith("pytest")}) == set()
 
 
-def test_the_run_time_needs_no_peer() -> None:
-    assert {bare(requirement) for requirement in PROJECT["project"]["dependencies"]} & (PEERS | TOOLS) == set()
+@pytest.fixture(params=[0, 1], ids=["with the GIL", "without the GIL"])
+def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What setup.py says to setuptools, on either kind of Python."""
+    import Cython.Build
+    import setuptools
+
+    said: dict[str, Any] = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **given: said.update(given))
+    monkeypatch.setattr(Cython.Build, "cythonize", lambda extensions, **given: said.update(given) or extensions)
+    monkeypatch.setitem(sysconfig.get_config_vars(), "Py_GIL_DISABLED", request.param)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path(os.fspath(ROOT / "setup.py"))
+    return {**said, "free": bool(request.param)}
 
 
-def test_dependencies_have_a_floor() -> None:
-    for requirement in PROJECT["project"]["dependencies"]:
-        assert ">=" in requirement, requirement
+def test_the_run_time_needs_no_peer(asked: dict[str, Any]) -> None:
+    assert {bare(requirement) for requirement in asked["install_requires"]} & (PEERS | TOOLS) == set()
+
+
+def test_dependencies_have_a_floor_and_a_ceiling(asked: dict[str, Any]) -> None:
+    for requirement in asked["install_requires"]:
+        assert re.fullmatch(r"[a-z]+>=[\d.]+,<\d+", requirement), requirement
+
+
+def test_only_a_build_with_the_gil_needs_orjson(asked: dict[str, Any]) -> None:
+    names = {bare(requirement) for requirement in asked["install_requires"]}
+    assert names == {"numpy", "picows", "sortedcontainers", *(() if asked["free"] else ("orjson",))}
+
+
+def test_the_dependencies_are_those_of_setup_py() -> None:
+    """setuptools takes them from there only where they are called dynamic, and found nowhere else."""
+    assert "dependencies" in PROJECT["project"]["dynamic"]
+    assert "dependencies" not in PROJECT["project"]
+    assert "dependencies" not in PROJECT["tool"]["setuptools"]["dynamic"]
+
+
+def test_every_extension_says_that_it_runs_without_the_gil(asked: dict[str, Any]) -> None:
+    assert asked["compiler_directives"]["freethreading_compatible"] is True
+    assert {extension.name for extension in asked["ext_modules"]} == {
+        ".".join(source.relative_to(ROOT).with_suffix("").parts) for source in (ROOT / "csbook").rglob("*.pyx")
+    }
 
 
 @pytest.mark.parametrize("pattern", ["*.pxd", "*.pyi", "py.typed"])
@@ -87,6 +124,39 @@ def test_the_build_pins_the_layout_that_the_reader_binds_to() -> None:
     assert re.fullmatch(r"picows==[\d.]+", pins[0])
 
 
+PYTHONS = ("cp311", "cp312", "cp313", "cp314", "cp314t")
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "kinds"),
+    [
+        ("linux", "x86_64", ["manylinux_x86_64", "musllinux_x86_64"]),
+        ("linux", "aarch64", ["manylinux_aarch64", "musllinux_aarch64"]),
+        ("macos", "x86_64", ["macosx_x86_64"]),
+        ("macos", "arm64", ["macosx_arm64"]),
+        ("windows", "AMD64", ["win_amd64"]),
+    ],
+)
+def test_the_wheels_that_a_release_has(platform: str, machine: str, kinds: list[str]) -> None:
+    """cibuildwheel's own reading of its configuration; the workflow has a runner for each of these machines."""
+    pytest.importorskip("cibuildwheel", reason="cibuildwheel reads its configuration itself, and is not installed")
+    command = [sys.executable, "-m", "cibuildwheel", "--print-build-identifiers", "--platform", platform]
+    done = subprocess.run(
+        [*command, "--archs", machine, "."], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {f"{python}-{kind}" for python in PYTHONS for kind in kinds}
+
+
+def test_the_workflow_builds_by_the_release_that_was_checked() -> None:
+    text = (ROOT / ".github" / "workflows" / "wheels.yml").read_text(encoding="utf-8")
+    assert len(set(re.findall(r"cibuildwheel==[\d.]+", text))) == 1
+    assert text.count("cibuildwheel==") == 2
+    assert {"linux-x86_64", "linux-aarch64", "macos-arm64", "macos-x86_64", "windows-amd64"} <= set(
+        re.findall(r"name: ([\w-]+), runner", text)
+    )
+
+
 @pytest.mark.slow
 def test_the_sdist_is_whole(tmp_path: Path) -> None:
     """Everything that a build and its tests need is in it, and nothing that was built."""
@@ -101,6 +171,6 @@ def test_the_sdist_is_whole(tmp_path: Path) -> None:
         for path in (ROOT / room).rglob("*")
         if path.is_file() and path.suffix not in (".c", ".so", ".pyc", ".html")
     }
-    wanted |= {"CHANGELOG.md", "LICENSE", "Makefile", "README.md", "pyproject.toml", "setup.py", ".ci/run"}
+    wanted |= {"CHANGELOG.md", "LICENSE", "Makefile", "README.md", "pyproject.toml", "setup.py", ".ci/run", ".ci/wheel"}
     assert wanted - names == set()
     assert [name for name in names if name.endswith((".so", ".pyd", ".pyc", ".c"))] == []

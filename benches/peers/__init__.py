@@ -45,6 +45,13 @@ NAMES = (
 )
 
 
+# What a peer asks for that not every Python has; said beside the error where it is missing.
+NEEDS = {
+    "mm_toolbox": "its compiled book, 1.0, is for Python 3.12 and 3.13",
+    "limit": "it is compiled when it is imported",
+}
+
+
 def load(names: tuple[str, ...] = NAMES) -> tuple[list[ModuleType], dict[str, str]]:
     """The peers that are here, and of the others why they are not."""
     found, missing = [], {}
@@ -53,5 +60,5 @@ def load(names: tuple[str, ...] = NAMES) -> tuple[list[ModuleType], dict[str, st
             found.append(import_module(f"benches.peers.{name}"))
         except Exception as error:  # an import may fail in any way, and the others are to run
             text = " ".join(FOLDER.sub("", str(error)).split())
-            missing[name] = f"{type(error).__name__}: {text[:160]}"
+            missing[name] = f"{type(error).__name__}: {text[:160]}" + (f"; {NEEDS[name]}" if name in NEEDS else "")
     return found, missing

@@ -6,15 +6,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from benches.words import Job, Levels
+from csbook.json import loads
 
 TOUCH_OF_LISTS = "bid = -bid_keys[0]\nask = ask_keys[0]"
 
 
 def parse_all(payloads: Sequence[bytes]) -> list[Any]:
-    return [orjson.loads(payload) for payload in payloads]
+    return [loads(payload) for payload in payloads]
 
 
 def reading(touch: str, texts: Mapping[str, str], names: Mapping[str, Any], turned: Any = None) -> dict[str, Job]:

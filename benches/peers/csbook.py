@@ -39,6 +39,14 @@ def delta(start: bytes) -> Job:
     return Job(f"feed(message)\n{TOUCH}", {"feed": router.feed, "book": book}, levels=lambda: _levels(book))
 
 
+def dialect(venue: str, symbol: str, start: bytes | None) -> Job:
+    book = Book(symbol)
+    router = Router(venue, [book])
+    if start is not None and router.feed(start).name == "COLD":
+        router.feed_snapshot(symbol, start)
+    return Job(f"feed(message)\n{TOUCH}", {"feed": router.feed, "book": book}, levels=lambda: _levels(book))
+
+
 def hold(payload: bytes) -> Book:
     book = Book("BTCUSDT")
     Router("coinswitch", [book]).feed(payload)

@@ -9,7 +9,11 @@ from types import ModuleType
 from benches.messages import RECORDING, recorded_changes, seeded_changes
 from benches.peers import REFERENCE
 from benches.rounds import race
-from benches.words import Plan, Table
+from benches.words import Plan, Table, Target
+
+TARGETS = {
+    "21 changes": [Target("csbook", "ratio", 0.40, "Binance diff of 21 changes: at most 0.40 x orjson.loads alone")]
+}
 
 
 def tables(plan: Plan, peers: list[ModuleType]) -> Iterator[Table]:
@@ -22,6 +26,6 @@ def tables(plan: Plan, peers: list[ModuleType]) -> Iterator[Table]:
         if course is None:
             yield Table("delta", case, f"left out: the recording {RECORDING.name} is not here")
             continue
-        table = Table("delta", case, course.about, reference=REFERENCE)
+        table = Table("delta", case, course.about, reference=REFERENCE, targets=TARGETS.get(case, []))
         jobs = {peer.NAME: partial(peer.delta, course.start) for peer in peers if hasattr(peer, "delta")}
         yield race(table, course, jobs, plan)

@@ -23,6 +23,12 @@ BATCH = 8
 ARRAYS = "20 levels of both sides as float64"
 DEEP = ", deep book"
 TOUCH_TARGET = Target("csbook", "median", 60, "best_bid and best_ask: at most 60 ns")
+TOP_TARGET = Target("csbook", "median", 90, "top(), one consistent read: at most 90 ns")
+FIELDS_TARGET = Target("csbook", "median", 90, "the same with its four fields read: at most 90 ns")
+VWAP_TARGET = Target("csbook", "median", 120, "vwap of 10: at most 120 ns")
+IMBALANCE_TARGET = Target("csbook", "median", 120, "imbalance of 5 levels: at most 120 ns")
+WITHIN_TARGET = Target("csbook", "median", 200, "size within 10 bps on 1,000 levels: at most 200 ns")
+SAME_TARGET = Target("csbook", "median", 120, "20 levels of both sides as views, nothing changed: at most 120 ns")
 VIEWS_TARGET = Target(
     "csbook", "median", 400, "20 levels of both sides as float64 views after an update: at most 400 ns"
 )
@@ -91,11 +97,11 @@ def tables(plan: Plan, peers: list[ModuleType]) -> Iterator[Table]:
     best = [size for side in judge.levels() for _, size in side[:1]]
     values = {
         "touch": (touch, "best_bid and best_ask", [TOUCH_TARGET]),
-        "top": ((), "top()", []),
-        "top_fields": ((*touch, *best), "top() and its four fields", []),
-        "vwap": ((judge.vwap_buy(Decimal(10)),), "vwap of buying 10", []),
-        "imbalance": ((judge.imbalance(5),), "imbalance of 5 levels", []),
-        "within": ((judge.bids_within(Decimal(10)),), "bids within 10 bps", []),
+        "top": ((), "top()", [TOP_TARGET]),
+        "top_fields": ((*touch, *best), "top() and its four fields", [FIELDS_TARGET]),
+        "vwap": ((judge.vwap_buy(Decimal(10)),), "vwap of buying 10", [VWAP_TARGET]),
+        "imbalance": ((judge.imbalance(5),), "imbalance of 5 levels", [IMBALANCE_TARGET]),
+        "within": ((judge.bids_within(Decimal(10)),), "bids within 10 bps", [WITHIN_TARGET]),
     }
     jobs = answered(peers, large)
     for key, (answer, case, targets) in values.items():
@@ -113,6 +119,7 @@ def tables(plan: Plan, peers: list[ModuleType]) -> Iterator[Table]:
             course,
             answered(peers, payload),
             plan,
+            *([SAME_TARGET] if levels == 20 else []),
         )
 
     for levels, key, targets, repeats in ((20, "views|arrays_20", [VIEWS_TARGET], 40), (1000, "arrays_20", [], 2)):

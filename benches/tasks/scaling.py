@@ -9,10 +9,12 @@ from types import ModuleType
 from benches.messages import FIRST_ID, Snapshots, near_touch_changes
 from benches.peers import REFERENCE
 from benches.rounds import race
-from benches.words import Answer, Figure, Job, Levels, Plan, Table
+from benches.words import Answer, Figure, Job, Levels, Plan, Table, Target
 
 DEPTHS = (20, 100, 1000, 10_000)
 BOOKS = (1, 10, 100, 1000)
+DEPTH_TARGET = Target("csbook", "median", 1.5, "a near-touch change from 20 to 10,000 levels: at most 1.5 x the cost")
+BOOKS_TARGET = Target("csbook", "median", 3, "1,000 books round robin: at most 3 x the cost of one")
 PEERS = ("csbook", "orjson_alone", "orjson_sorteddict", "orjson_bisect")
 
 
@@ -57,10 +59,10 @@ def _many(course: RoundRobin) -> Job:
     return Job("outcome = feed(message)", {"feed": router.feed}, leaves=("outcome",), levels=touches)
 
 
-def growth(case: str, figures: dict[int, Table]) -> Table:
+def growth(case: str, figures: dict[int, Table], target: Target) -> Table:
     """The largest against the smallest, for who was in both."""
     few, many = min(figures), max(figures)
-    table = Table("scaling", case, f"{many:,} against {few:,}, medians", unit="x")
+    table = Table("scaling", case, f"{many:,} against {few:,}, medians", unit="x", targets=[target])
     for figure in figures[many].figures:
         base = figures[few].figure(figure.contender)
         if base is not None:
@@ -79,7 +81,7 @@ def tables(plan: Plan, peers: list[ModuleType]) -> Iterator[Table]:
         jobs = {peer.NAME: partial(peer.delta, course.start) for peer in chosen}
         found[levels] = race(table, course, jobs, plan)
         yield table
-    yield growth("near-touch change, growth with depth", found)
+    yield growth("near-touch change, growth with depth", found, DEPTH_TARGET)
 
     found = {}
     for number in BOOKS[:2] if plan.quick else BOOKS:
@@ -88,4 +90,4 @@ def tables(plan: Plan, peers: list[ModuleType]) -> Iterator[Table]:
         table = Table("scaling", f"{number:,} books round robin", about)
         found[number] = race(table, robin, {"csbook": partial(_many, robin)}, plan)
         yield table
-    yield growth("a message, growth with the number of books", found)
+    yield growth("a message, growth with the number of books", found, BOOKS_TARGET)

@@ -24,9 +24,14 @@ from benches.words import Figure, Plan, Table, Target
 REFERENCE = CLIENTS["picows"].title
 NORMAL, SPIN = CLIENTS["csbook"].title, CLIENTS["csbook-spin"].title
 RATES = (1000, 5000, 0)
+BARE, FLAT_OUT = CLIENTS["bare"].title, 0
 TARGETS = [
     Target(NORMAL, "ratio", 1.25, "wire to callback, p50 at 1,000/s: at most 1.25 x an idle picows listener"),
     Target(SPIN, "ratio", 0.30, "the same with spin=True: at most 0.30 x that listener in the normal loop"),
+    Target(SPIN, "ratio", 1.3, "the same with spin=True: at most 1.3 x a bare non-blocking socket", against=BARE),
+]
+FLAT_TARGETS = [
+    Target(NORMAL, "ratio", 0.7, "flat out: at least 0.7 x the messages of an idle picows listener", least=True)
 ]
 
 
@@ -97,7 +102,7 @@ def tables(plan: Plan, peers: list[ModuleType]) -> Iterator[Table]:
             f"{rounds} rounds of {seconds:g} s, {where}" + ("; p50 and p99" if paced else ""),
             unit="us" if paced else "messages/s",
             reference=REFERENCE,
-            targets=TARGETS if rate == 1000 else [],
+            targets={1000: TARGETS, FLAT_OUT: FLAT_TARGETS}.get(rate, []),
             wrong=wrong[rate],
         )
         for name, told in reports[rate].items():

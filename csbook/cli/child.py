@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 import csbook
+from csbook.credentials import Credentials
 from csbook.errors import ConnectError, CsbookError
 
 __all__ = ["VenueProcess"]
@@ -30,16 +31,28 @@ STOP_WITHIN_S = 3.0
 class VenueProcess:
     """``async with VenueProcess(["BTCUSDT"]) as venue``: started. ``await venue.listening()``: at ``venue.ws_url``."""
 
-    def __init__(self, symbols: Iterable[str]) -> None:
+    def __init__(self, symbols: Iterable[str], speed: float = 1.0) -> None:
         self._symbols = tuple(symbols)
+        self._speed = speed
         self._process: asyncio.subprocess.Process | None = None
         self._complaints: deque[str] = deque(maxlen=20)
         self._hearing: asyncio.Task[None] | None = None
         self.ws_url = ""
         self.rest_url = ""
+        self.credentials: Credentials | None = None  # of its demo account, once it listens
 
     async def __aenter__(self) -> Self:
-        arguments = ["sim", "--venue", "coinswitch", "--port", "0", "--json", "--end-with-input"]
+        arguments = [
+            "sim",
+            "--venue",
+            "coinswitch",
+            "--port",
+            "0",
+            "--json",
+            "--end-with-input",
+            "--speed",
+            f"{self._speed!r}",
+        ]
         for symbol in self._symbols:
             arguments += ["--symbols", symbol]
         process = await asyncio.create_subprocess_exec(
@@ -73,6 +86,7 @@ class VenueProcess:
             raise CsbookError(last.removeprefix("csbook: "))
         said: dict[str, str] = json.loads(text)
         self.ws_url, self.rest_url = said["ws_url"], said["rest_url"]
+        self.credentials = Credentials(said["api_key"], said["api_secret"])
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

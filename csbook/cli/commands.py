@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import csbook as package
 from csbook.errors import UsageError
-from csbook.venues import names
+from csbook.venues import names, trading_names
+
+if TYPE_CHECKING:
+    from csbook.cli.account import Where
 
 __all__ = ["csbook", "invoke"]
 
 SECONDS = click.option("--seconds", type=float, metavar="N", help="Stop after N seconds; otherwise Ctrl-C does.")
 JSON = click.option("--json", "as_json", is_flag=True, help="No screen: standard output holds one JSON object.")
+METRICS = click.option(
+    "--metrics", metavar="PORT", help="Serve Prometheus on this port of loopback, or on ADDRESS:PORT."
+)
 SYMBOLS = ("BTCUSDT",)
 
 
@@ -44,17 +50,36 @@ def csbook(context: click.Context) -> None:
 
 @csbook.command()
 @click.argument("symbols", metavar="[SYMBOL]...", nargs=-1)
+@click.option("--trade", is_flag=True, help="The example market maker is at work, on the first SYMBOL.")
+@click.option("--speed", type=float, default=1.0, metavar="X", help="Of the recorded market; 1 unless given.")
+@METRICS
 @SECONDS
 @JSON
-def demo(symbols: tuple[str, ...], seconds: float | None, as_json: bool) -> None:
+def demo(
+    symbols: tuple[str, ...],
+    trade: bool,
+    speed: float,
+    metrics: str | None,
+    seconds: float | None,
+    as_json: bool,
+) -> None:
     """A live ladder of a recorded market. No account, no network.
 
     Starts a local venue that replays recorded BTCUSDT trading, connects to it over a real WebSocket and shows the book.
-    Any other SYMBOL is derived from the same recording.
+    Any other SYMBOL is derived from the same recording. With --trade a small market maker places real orders there,
+    which are matched with the recorded market; on the screen h halts it and r re-arms it.
     """
     from csbook.cli import run
 
-    view = run.View("coinswitch", symbols or SYMBOLS, seconds=_positive(seconds), json=as_json)
+    view = run.View(
+        "coinswitch",
+        symbols or SYMBOLS,
+        seconds=_positive(seconds),
+        json=as_json,
+        metrics=_place(metrics),
+        trade=trade,
+        speed=_positive(speed, "--speed") or 1.0,
+    )
     _run(run.demo(view))
 
 
@@ -65,7 +90,7 @@ def demo(symbols: tuple[str, ...], seconds: float | None, as_json: bool) -> None
 @click.option("--rest-url", metavar="U", help="The same for REST: https://, or http:// on loopback.")
 @click.option("--depth", type=int, metavar="N", help="Levels a side, one of those that the venue offers.")
 @click.option("--spin", is_flag=True, help="Never sleep: lower latency, and a core of its own.")
-@click.option("--metrics", metavar="PORT", help="Serve Prometheus on this port of loopback, or on ADDRESS:PORT.")
+@METRICS
 @SECONDS
 @JSON
 def watch(
@@ -87,11 +112,6 @@ def watch(
         websocket_origin(ws_url, "--ws-url")
     if rest_url is not None:
         http_origin(rest_url, "--rest-url")
-    served = None
-    if metrics is not None:
-        from csbook.cli.metrics import place_of
-
-        served = place_of(metrics)
     view = run.View(
         venue,
         symbols,
@@ -100,9 +120,97 @@ def watch(
         rest_url=rest_url,
         seconds=_positive(seconds),
         json=as_json,
-        metrics=served,
+        metrics=_place(metrics),
     )
     _run(run.watch(view), spin=spin)
+
+
+def _of_an_account(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that needs keys. Those come from the environment or a file, never from here."""
+    for option in (
+        JSON,
+        click.option("--credentials", metavar="FILE", help="Keys from a file of mode 0600, not the environment."),
+        click.option("--rest-url", metavar="U", help="Instead of the venue's own: https://, or http:// on loopback."),
+        click.option("--venue", required=True, metavar="V", help=f"One of: {', '.join(trading_names())}."),
+    ):
+        command = option(command)
+    return command
+
+
+SYMBOL = click.option(
+    "--symbol", metavar="S", callback=lambda _, __, text: text.upper() if text else None, help="Of this symbol alone."
+)
+BY = click.option("--by", metavar="WHO", help="Whose word it is; the name of the user unless given.")
+
+
+def _where(options: dict[str, Any]) -> Where:
+    from csbook.cli.account import Where
+
+    return Where(options["venue"], options["rest_url"], options["credentials"], options["as_json"])
+
+
+@csbook.command()
+@_of_an_account
+@SYMBOL
+def orders(symbol: str | None, **options: Any) -> None:
+    """The open orders of an account, asked of the venue now."""
+    from csbook.cli import account
+
+    _run(account.orders(_where(options), symbol))
+
+
+@csbook.command()
+@_of_an_account
+@SYMBOL
+def positions(symbol: str | None, **options: Any) -> None:
+    """The positions of an account that are not flat."""
+    from csbook.cli import account
+
+    _run(account.positions(_where(options), symbol))
+
+
+@csbook.command()
+@_of_an_account
+def balances(**options: Any) -> None:
+    """The balances of an account."""
+    from csbook.cli import account
+
+    _run(account.balances(_where(options)))
+
+
+@csbook.command("cancel-all")
+@_of_an_account
+@SYMBOL
+def cancel_all(symbol: str | None, **options: Any) -> None:
+    """Cancel every open order of an account, whoever placed it. Asks nothing; orders may be placed again."""
+    from csbook.cli import account
+
+    _run(account.cancel_all(_where(options), symbol))
+
+
+@csbook.command()
+@_of_an_account
+@click.option("--reason", metavar="R", help="What those who are refused are told.")
+@BY
+@click.option("--no-cancel", is_flag=True, help="Leave the open orders where they are.")
+def halt(reason: str | None, by: str | None, no_cancel: bool, **options: Any) -> None:
+    """Stop trading on an account: no new order from any process of this user, over restarts too.
+
+    Then every open order is cancelled; it ends when the venue shows none. Positions stay as they are.
+    """
+    from csbook.cli import halt
+
+    _run(halt.halt(_where(options), reason, by, cancel=not no_cancel))
+
+
+@csbook.command()
+@_of_an_account
+@BY
+def rearm(by: str | None, **options: Any) -> None:
+    """Admit orders again on an account that was halted. Find out first why it was."""
+    from csbook.cli import halt
+
+    _run(halt.rearm(_where(options), by))
 
 
 @csbook.command()
@@ -149,7 +257,15 @@ def _split(texts: tuple[str, ...]) -> list[str]:
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 
-def _positive(seconds: float | None) -> float | None:
-    if seconds is not None and not 0.0 < seconds < 1e9:
-        raise UsageError(f"--seconds is {seconds:g}; a number above 0 is expected")
-    return seconds
+def _place(metrics: str | None) -> tuple[str, int] | None:
+    if metrics is None:
+        return None
+    from csbook.cli.metrics import place_of
+
+    return place_of(metrics)
+
+
+def _positive(number: float | None, name: str = "--seconds") -> float | None:
+    if number is not None and not 0.0 < number < 1e9:
+        raise UsageError(f"{name} is {number:g}; a number above 0 is expected")
+    return number

@@ -9,7 +9,8 @@ tables, one pass over the levels that are shown.
 
 Rules of the picture: asks above, bids below, the touch in the middle; numbers stand on their right edge, on a grid
 that only grows; a size in bold has changed since the last frame; green and red are for a book that is LIVE. Any other
-state takes the colour from the prices, and the frame around them and the row between them turn red.
+state takes the colour from the prices, and the frame around them and the row between them turn red. What of a level is
+one's own stands beside its size, where there is an account; that it is halted stands beside the state.
 """
 
 from __future__ import annotations
@@ -116,6 +117,9 @@ class Ladder:
         book = scene.book
         live = book.state is State.LIVE
         badge: Row = [(f" {book.state.name} ", GOOD if live else BAD), ("─╮", edge)]
+        own = scene.own.get(book.symbol)
+        if own is not None and own.halted is not None:
+            badge = [(" HALTED ", BAD), ("─", edge), *badge]
         age: Row = [(f" age {figures.age(book.age_ns()):>6} ", PLAIN if live else ALARM)]
         left: Row = [("╭─", edge), (f" {book.symbol} ", STRONG)]
         title = figures.printable(scene.title)
@@ -208,7 +212,11 @@ class Ladder:
         largest = max((size for _, size in asks + bids), default=1)
         last = self._last.get(book.symbol, {})
         self._last[book.symbol] = dict(asks + bids)
-        brush = _Brush(grid, width, book.state is State.LIVE, largest, last)
+        own = scene.own.get(book.symbol)
+        mine = None if own is None else own.raw(grid.price_scale, grid.size_scale)
+        if mine:
+            grid.grow(list(mine), list(mine.values()))
+        brush = _Brush(grid, width, book.state is State.LIVE, largest, last, mine)
         rows = [brush.heading()] if heading else []
         rows += [fill([], width) for _ in range(count - len(asks))]
         rows += reversed(brush.levels(asks, Side.SELL))
@@ -232,20 +240,27 @@ class Ladder:
 class _Brush:
     """Paints the levels of one frame."""
 
-    def __init__(self, grid: Grid, width: int, live: bool, largest: int, last: dict[int, int]) -> None:
+    def __init__(
+        self, grid: Grid, width: int, live: bool, largest: int, last: dict[int, int], own: dict[int, int] | None = None
+    ) -> None:
         self._grid = grid
         self._width = width
         self._live = live
         self._largest = largest
         self._last = last
+        self._own = own
         self._gap = "   " if width >= AIRY_FROM else "  "
-        self._totals = width >= TOTALS_FROM
         taken = 2 + grid.price_width + grid.size_width + 2 * len(self._gap)
+        if own is not None:
+            width -= grid.size_width + len(self._gap)
+        self._totals = width >= TOTALS_FROM
         self._room = width - taken - (grid.total_width + len(self._gap) if self._totals else 0) - 1
 
     def heading(self) -> Row:
         grid, gap = self._grid, self._gap
         text = f"  {'price':>{grid.price_width}}{gap}{'size':>{grid.size_width}}{gap}"
+        if self._own is not None:
+            text += f"{'own':>{grid.size_width}}{gap}"
         if self._totals:
             text += f"{'total':>{grid.total_width}}"
         return fill([(text, QUIET)], self._width)
@@ -262,6 +277,9 @@ class _Brush:
                 (f"{'▸' if touch else ' '} {grid.price(price):>{grid.price_width}}{gap}", styles[0]),
                 (f"{grid.size(size):>{grid.size_width}}{gap}", styles[1]),
             ]
+            if self._own is not None:
+                mine = grid.size(self._own[price]) if price in self._own else ""
+                row.append((f"{mine:>{grid.size_width}}{gap}", paint.OWN if self._live else DEAD))
             if self._totals:
                 row.append((f"{grid.size(total):>{grid.total_width}}{gap}", styles[2]))
             if self._room > 0:

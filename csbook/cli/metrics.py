@@ -3,7 +3,7 @@
 A scrape reads the counters that the feed keeps anyway, on the loop that the feed runs on; between two scrapes it costs
 nothing. On loopback unless an address is given: whoever can read it learns what is traded, and there is no password.
 
-What a trading process adds is counted by ``Trading``: give it the orders, fills and alerts as they come.
+What a trading process adds is counted by ``Trading``: let it follow the trader, or give it orders, fills and alerts.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from csbook import __version__
+from csbook.account import Change, FillSeen, OrderChanged
 from csbook.errors import UsageError
 from csbook.types import Alert, Fill, Order, State
 
 if TYPE_CHECKING:
     from csbook.feed import Feed
+    from csbook.trader import Trader
 
 __all__ = ["Exposition", "FeedCollector", "Trading", "place_of"]
 
@@ -70,7 +72,25 @@ class Trading:
         self.orders: Counter[str] = Counter()  # by the status that they came to
         self.fills: Counter[str] = Counter()  # by side
         self.alerts: Counter[str] = Counter()  # by kind
+        self.halts = 0
         self.halted = False
+
+    def follow(self, trader: Trader) -> None:
+        """Count what happens to a trader. Before it is entered, so that nothing is missed."""
+
+        def heard(alert: Alert) -> None:
+            self.alert(alert)
+            before, self.halted = self.halted, trader.halted
+            self.halts += self.halted and not before
+
+        trader.on_event(self._changed)
+        trader.on_alert(heard)
+
+    def _changed(self, change: Change) -> None:
+        if isinstance(change, FillSeen):
+            self.fill(change.fill)
+        elif isinstance(change, OrderChanged) and change.order.status is not change.old_status:
+            self.order(change.order)
 
     def order(self, order: Order) -> None:
         self.orders[order.status.name] += 1
@@ -136,6 +156,7 @@ def _traded(trading: Trading) -> Iterator[Metric]:
         for value, count in sorted(counts.items()):
             family.add_metric([value], count)
         yield family
+    yield CounterMetricFamily("csbook_halts", "Times that the kill switch was tripped.", trading.halts)
     yield GaugeMetricFamily("csbook_halted", "1 while the kill switch is latched.", float(trading.halted))
 
 

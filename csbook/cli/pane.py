@@ -1,19 +1,22 @@
-"""Beside the ladder: the figures of a book, and its last trades. Pure, as the ladder is.
+"""Beside the ladder: the figures of a book, what one has oneself, and the last trades. Pure, as the ladder is.
 
 Where there is no room for a pane the same figures stand above the ladder in a line or two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.style import Style
 
 from csbook.cli import figures, paint
 from csbook.cli.figures import Grid
-from csbook.cli.paint import DEAD, LABEL, PLAIN, QUIET, STRONG, Row, fill
+from csbook.cli.paint import BAD, DEAD, LABEL, OWN, PLAIN, QUIET, STRONG, Row, fill
+from csbook.cli.quoting import Level, Own
 from csbook.cli.scene import Scene
 from csbook.types import Side, State, Trade
 
-__all__ = ["head", "pane"]
+__all__ = ["head", "pane", "profit", "quote"]
 
 NEAR_LEVELS = 5  # of the second imbalance
 SHORT = (1, 3, 5, 6, 7)  # the figures that stay where there is no room for all
@@ -22,11 +25,13 @@ WORD_FROM = 42
 
 
 def pane(scene: Scene, grid: Grid, width: int, height: int) -> list[Row]:
-    """Figures, then the last trades: so many rows of so many cells."""
+    """Figures, one's own, then the last trades: so many rows of so many cells."""
     rows = _figures(scene, grid, width)
-    if height < len(rows) + 6:
+    own = scene.own.get(scene.book.symbol)
+    mine = [] if own is None else _own(own, grid, width)
+    if height < len(rows) + len(mine) + 6:
         rows = [rows[at] for at in SHORT]
-    rows = rows[:height]
+    rows = (rows + mine)[:height]
     if height - len(rows) >= 2:
         rows.append(fill([(" trades, UTC", QUIET)], width))
         rows += trades(scene, grid, width, height - len(rows))
@@ -48,12 +53,53 @@ def head(scene: Scene, grid: Grid, width: int, height: int) -> list[Row]:
         ("p50", _latency(scene, "latency_p50_ns"), STRONG),
         ("p99", _latency(scene, "latency_p99_ns"), STRONG),
     ]
+    own = scene.own.get(book.symbol)
+    mine = [] if own is None else [paint.line(_told(own), width)]
     if height < 9:
-        return [paint.line([*first, *second], width)]
-    rows = [paint.line(first, width), paint.line(second, width)]
+        return mine or [paint.line([*first, *second], width)]
+    rows = [paint.line(first, width), paint.line(second, width), *mine]
     if height >= 14:
         last = trades(scene, grid, width, 3)
         rows += last + [fill([], width) for _ in range(3 - len(last))]
+    return rows
+
+
+def profit(own: Own) -> str:
+    """Realised and unrealised, less commission."""
+    return figures.NOTHING if own.pnl is None else f"{own.pnl:+.4f}"
+
+
+def quote(levels: Sequence[Level]) -> str:
+    """The best of one's own orders of a side, and how many prices there are behind it."""
+    if not levels:
+        return figures.NOTHING
+    price, size = levels[0]
+    return f"{size:f} x {price:f}" + (f" +{len(levels) - 1}" if len(levels) > 1 else "")
+
+
+def _told(own: Own) -> list[tuple[str, str, Style]]:
+    halted = [("", "HALTED", BAD)] if own.halted is not None else []
+    return [
+        *halted,
+        ("position", f"{own.position:+f}", OWN),
+        ("P&L", profit(own), STRONG),
+        ("fills", f"{own.fills}", STRONG),
+    ]
+
+
+def _own(own: Own, grid: Grid, width: int) -> list[Row]:
+    entry = figures.NOTHING if own.entry is None else f"{own.entry:.{grid.price_decimals + 1}f}"
+    rows = [
+        fill([(" own", QUIET)], width),
+        paint.pair("bid", quote(own.bids), width, OWN),
+        paint.pair("ask", quote(own.asks), width, OWN),
+        paint.pair("position", f"{own.position:+f}", width, OWN),
+        paint.pair("entry", entry, width, STRONG),
+        paint.pair("P&L", profit(own), width, STRONG),
+        paint.pair("orders, fills", f"{figures.count(own.orders)}, {figures.count(own.fills)}", width, STRONG),
+    ]
+    if own.halted is not None:
+        rows.append([(paint.cut(f" HALTED  {figures.printable(own.halted)}", width), BAD)])
     return rows
 
 

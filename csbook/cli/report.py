@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from csbook._core import Book
 from csbook.cli import figures
 from csbook.cli.figures import Grid
+from csbook.cli.pane import profit, quote
+from csbook.cli.quoting import Level, Own
 from csbook.cli.scene import Move, Scene
 
 __all__ = ["COUNTERS", "Lines", "as_json", "moved", "summary", "told"]
@@ -21,11 +23,28 @@ __all__ = ["COUNTERS", "Lines", "as_json", "moved", "summary", "told"]
 COUNTERS = ("messages", "updates", "gaps", "reconnects", "refused", "declined", "latency_p50_ns", "latency_p99_ns")
 
 
-def summary(stats: Mapping[str, int | str], books: Iterable[Book]) -> dict[str, Any]:
-    """The counters of a feed and the touch of its books, as they are now."""
+def summary(
+    stats: Mapping[str, int | str], books: Iterable[Book], own: Mapping[str, Own] | None = None
+) -> dict[str, Any]:
+    """The counters of a feed and the touch of its books, as they are now; ``own``: of the maker's one symbol."""
     found: dict[str, Any] = {name: int(stats.get(name, 0)) for name in COUNTERS}
     found["books"] = {book.symbol: _touch(book) for book in books}
+    for symbol, mine in (own or {}).items():
+        found |= {
+            "symbol": symbol,
+            "orders": mine.orders,
+            "fills": mine.fills,
+            "open_orders": {"bids": _levels(mine.bids), "asks": _levels(mine.asks)},
+            "position": f"{mine.position:f}",
+            "entry_price": None if mine.entry is None else f"{mine.entry:f}",
+            "pnl": None if mine.pnl is None else f"{mine.pnl:f}",
+            "halted": mine.halted,
+        }
     return found
+
+
+def _levels(levels: Sequence[Level]) -> list[list[str]]:
+    return [[f"{price:f}", f"{size:f}"] for price, size in levels]
 
 
 def _touch(book: Book) -> dict[str, Any]:
@@ -69,6 +88,9 @@ class Lines:
                 f"{time} {book.symbol:<{width}} {book.state.name:<7}  bid {bid}  ask {ask}"
                 f"  spread {bps} bps  {rate} updates/s  p50 {p50}"
             )
+            own = scene.own.get(book.symbol)
+            if own is not None:
+                said.append(f"{time} {book.symbol:<{width}} {_told(own)}")
         return said
 
     def _sides(self, book: Book) -> tuple[str, str]:
@@ -89,6 +111,14 @@ class Lines:
         return side(top.bid_raw, top.bid_size_raw), side(top.ask_raw, top.ask_size_raw)
 
 
+def _told(own: Own) -> str:
+    halted = "" if own.halted is None else f"  HALTED: {figures.printable(own.halted)}"
+    return (
+        f"own      bid {quote(own.bids)}  ask {quote(own.asks)}  position {own.position:+f}  P&L {profit(own)}"
+        f"  orders {figures.count(own.orders)}  fills {figures.count(own.fills)}{halted}"
+    )
+
+
 def moved(move: Move) -> str:
     """A line for a change of state."""
     time = figures.clock_time(move.time_ns, millis=False)
@@ -104,4 +134,11 @@ def told(found: Mapping[str, Any], seconds: float) -> list[str]:
         bid = f"{book['bid']:.12g} x {book['bid_size']:.12g}" if book["bid"] is not None else figures.NOTHING
         ask = f"{book['ask']:.12g} x {book['ask_size']:.12g}" if book["ask"] is not None else figures.NOTHING
         said.append(f"{symbol} {book['state']}: bid {bid}, ask {ask}, sequence {book['sequence']}")
+    if "orders" in found:
+        said.append(
+            f"{found['symbol']} own: orders {figures.count(found['orders'])}, fills {figures.count(found['fills'])}, "
+            f"position {found['position']}, P&L {found['pnl'] or figures.NOTHING}"
+        )
+        if found["halted"] is not None:
+            said.append(f"halted: {figures.printable(found['halted'])}")
     return said

@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from csbook.net.origin import websocket_origin
 from csbook.venues import dialect
 
 if TYPE_CHECKING:  # imported with the first use of csbook.connect: the local venue starts sooner without it
+    from csbook.cli.child import VenueProcess
+    from csbook.cli.quoting import Quoting
     from csbook.feed import Feed
 
 __all__ = ["View", "demo", "sim", "watch"]
@@ -43,6 +46,8 @@ class View:
     json: bool = False
     title: str = ""
     metrics: tuple[str, int] | None = None  # where they are served
+    trade: bool = False  # the example market maker is at work, on the first symbol
+    speed: float = 1.0  # of the recorded market
 
     def feed(self) -> Feed:
         """The feed for it, not yet open. Raises UsageError for what cannot be."""
@@ -63,13 +68,7 @@ async def watch(view: View) -> None:
     origin = websocket_origin(view.ws_url or dialect(view.venue).ws_origin)
     view = replace(view, title=f"{view.venue} {origin}")
     with Stop() as stop:
-        if view.metrics is None:
-            await _show(view, feed, stop)
-            return
-        from csbook.cli.metrics import Exposition, FeedCollector
-
-        async with Exposition(FeedCollector(feed, view.venue), *view.metrics):
-            await _show(view, feed, stop)
+        await _show(view, feed, stop)
 
 
 async def demo(view: View) -> None:
@@ -77,14 +76,29 @@ async def demo(view: View) -> None:
     from csbook.cli.child import VenueProcess
 
     with Stop() as stop:
-        async with VenueProcess(view.symbols) as venue:
+        async with VenueProcess(view.symbols, view.speed) as venue:
             # while the venue starts: the imports, and the refusal of what is no symbol
             view.feed()
             if not view.json:
                 _screen()
             await venue.listening()
             view = replace(view, ws_url=venue.ws_url, rest_url=venue.rest_url, title=f"local venue {venue.ws_url}")
-            await _show(view, view.feed(), stop)
+            feed = view.feed()
+            await _show(view, feed, stop, _quoting(view, feed, venue, stop) if view.trade else None)
+
+
+def _quoting(view: View, feed: Feed, venue: VenueProcess, stop: Stop) -> Quoting:
+    from csbook.cli.quoting import Quoting
+
+    assert venue.credentials is not None
+    return Quoting(
+        feed,
+        view.symbols[0].upper(),
+        credentials=venue.credentials,
+        rest_url=venue.rest_url,
+        ws_url=venue.ws_url,
+        ended=stop.now,
+    )
 
 
 async def sim(
@@ -120,20 +134,33 @@ async def sim(
             await stop.wait(seconds)
 
 
-async def _show(view: View, feed: Feed, stop: Stop) -> None:
+async def _show(view: View, feed: Feed, stop: Stop, quoting: Quoting | None = None) -> None:
     screen = None if view.json else _screen()
     loop = asyncio.get_running_loop()
-    async with feed:
+    async with _metrics(view, feed, quoting), feed, quoting or nullcontext():
         stop.arm()
         began = loop.time()
         if view.json:
             await stop.wait(view.seconds)
         else:
-            async with Observer(feed, view.title) as observer:
+            async with Observer(feed, view.title, quoting=quoting) as observer:
                 await (screen or _print_lines)(observer, stop, view.seconds)
-        found = report.summary(feed.stats(), feed.books.values())
+        found = report.summary(feed.stats(), feed.books.values(), None if quoting is None else quoting.own())
         for line in [report.as_json(found)] if view.json else report.told(found, loop.time() - began):
             print(line, flush=True)
+
+
+def _metrics(view: View, feed: Feed, quoting: Quoting | None) -> AbstractAsyncContextManager[object]:
+    """What serves them, where that was asked for."""
+    if view.metrics is None:
+        return nullcontext()
+    from csbook.cli.metrics import Exposition, FeedCollector, Trading
+
+    trading = None
+    if quoting is not None:
+        trading = Trading()
+        trading.follow(quoting.trader)
+    return Exposition(FeedCollector(feed, view.venue, trading), *view.metrics)
 
 
 def _screen() -> Callable[[Observer, Stop, float | None], Awaitable[None]] | None:

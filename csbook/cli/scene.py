@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from csbook._core import Book
+from csbook.cli.quoting import Own, Quoting
 from csbook.clock import Clock, LiveClock
 from csbook.types import State, Ticker, Trade
 
@@ -40,6 +41,7 @@ class Scene:
     rates: Mapping[str, float] = field(default_factory=dict)  # updates a second
     stats: Mapping[str, int | str] = field(default_factory=dict)  # as feed.stats() gives them
     reasons: Mapping[str, str] = field(default_factory=dict)  # of the last change of state
+    own: Mapping[str, Own] = field(default_factory=dict)  # what one has oneself, by symbol
     hint: str = ""  # which keys there are
 
     @property
@@ -62,7 +64,8 @@ class Move:
 class Observer:
     """Watches a feed, to be used as ``async with Observer(feed, title) as observer``."""
 
-    def __init__(self, feed: Feed, title: str, *, clock: Clock | None = None) -> None:
+    def __init__(self, feed: Feed, title: str, *, quoting: Quoting | None = None, clock: Clock | None = None) -> None:
+        self.quoting = quoting
         self._feed = feed
         self._title = title
         self._clock = clock or LiveClock()
@@ -104,6 +107,7 @@ class Observer:
             rates=self.rates(),
             stats=self._stats,
             reasons=self._reasons,
+            own={} if self.quoting is None else self.quoting.own(),
             hint=hint,
         )
 

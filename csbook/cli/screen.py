@@ -59,6 +59,8 @@ class Screen:
             if stack.enter_context(_keys(loop, self._pressed)):
                 several = len(self._observer.scene().books) > 1
                 self._hint = "tab next  q quit" if several else "q quit"
+                if self._observer.quoting is not None:
+                    self._hint = f"h halt  r re-arm  {self._hint}"
             stack.enter_context(self._console.screen())
             self._taken = True
             ending = asyncio.create_task(self._stop.wait(seconds))
@@ -85,11 +87,16 @@ class Screen:
         if key in ("q", "Q"):
             self._stop.now()
             return
+        quoting = self._observer.quoting
         count = len(self._observer.scene().books)
         if key.isdecimal() and 1 <= int(key) <= count:
             self._shown = int(key) - 1
         elif key in NEXT or key in BACK:
             self._shown = (self._shown + (1 if key in NEXT else -1)) % count
+        elif quoting is not None and key in ("h", "H"):
+            quoting.halt()
+        elif quoting is not None and key in ("r", "R"):
+            quoting.rearm()
         else:
             return
         self._draw()

@@ -199,6 +199,7 @@ cdef void book_empty(BookHeader* h) noexcept nogil:
     h.crossed_since_ns = 0
     h.crossed_messages = 0
     h.quote_id = 0
+    h.quote_floor = 0
     h.updates += 1
     h.state = STATE_EMPTY
     write_close(h)

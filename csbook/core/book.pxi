@@ -16,12 +16,46 @@ cdef int _integer(object value, str name, int64_t low, int64_t high, int64_t* ou
     return 0
 
 
+# -- the touch, of one moment: where there is a GIL nobody writes while a thread that holds it reads ----------------------
+
+cdef int book_touch(Book book, Touch* seen) except -1:
+    """csbook_touch. Where a writer was inside for too long, or the block has just been replaced, wait for the writer."""
+    if likely(csbook_touch(book.header, seen) == 0):
+        return 0
+    with cython.critical_section(book):
+        if csbook_touch(book.header, seen) != 0:
+            raise RuntimeError("the book is being written by another thread that does not let go")
+    return 0
+
+
+cdef inline bint book_best(Book book, bint asks, int64_t* price, int64_t* size) except -1:
+    """The best level of a side; False while it is empty."""
+    cdef Touch seen
+    if not FREE_THREADED:
+        return side_best(book.header, asks, price, size)
+    book_touch(book, &seen)
+    price[0], size[0] = (seen.ask, seen.ask_size) if asks else (seen.bid, seen.bid_size)
+    return (seen.ask_levels if asks else seen.bid_levels) != 0
+
+
+cdef inline bint book_both(Book book, int64_t* bid, int64_t* bid_size, int64_t* ask, int64_t* ask_size) except -1:
+    """The best levels of both sides; False while one is empty."""
+    cdef Touch seen
+    if not FREE_THREADED:
+        return side_best(book.header, False, bid, bid_size) and side_best(book.header, True, ask, ask_size)
+    book_touch(book, &seen)
+    bid[0], bid_size[0], ask[0], ask_size[0] = seen.bid, seen.bid_size, seen.ask, seen.ask_size
+    return seen.bid_levels != 0 and seen.ask_levels != 0
+
+
 cdef class Book:
     """An exact L2 book of one symbol: int64 prices and sizes at a fixed decimal scale, best level first.
 
     Prices are in quote units, sizes in base quantity (contracts where the venue counts contracts), times in ns. All
-    reads are O(1) unless they say otherwise. A price is only to be traded on while `state` is LIVE. Reads by several
-    threads are safe; updates belong to one thread at a time.
+    reads are O(1) unless they say otherwise. A price is only to be traded on while `state` is LIVE.
+
+    Any number of threads may read while one updates, with and without the GIL: each read is of the book before an update
+    or after it. A second thread that updates waits for the first; which of the two comes last is for the caller to know.
 
     `capacity` is the first reservation of levels a side (it grows), `max_levels` prunes each side after an update.
     Raises UsageError for a symbol that is empty, not ASCII or longer than 31 characters, and for numbers out of range.
@@ -150,15 +184,16 @@ cdef class Book:
                 )
             if status == OK:
                 index = -1
-                if replace:
-                    status = book_replace(self, &bid_levels, &ask_levels, STATE_LIVE, number, event_ns, receive_ns)
-                else:
-                    state = self.header.state
-                    if state == STATE_EMPTY:
-                        state = STATE_SYNCING
-                    elif state == STATE_STALE or state == STATE_CROSSED:
-                        state = STATE_LIVE
-                    status = book_change(self, &bid_levels, &ask_levels, state, number, event_ns, receive_ns)
+                with cython.critical_section(self):
+                    if replace:
+                        status = book_replace(self, &bid_levels, &ask_levels, STATE_LIVE, number, event_ns, receive_ns)
+                    else:
+                        state = self.header.state
+                        if state == STATE_EMPTY:
+                            state = STATE_SYNCING
+                        elif state == STATE_STALE or state == STATE_CROSSED:
+                            state = STATE_LIVE
+                        status = book_change(self, &bid_levels, &ask_levels, state, number, event_ns, receive_ns)
         finally:
             free(bid_levels.prices)
             free(bid_levels.sizes)
@@ -171,7 +206,8 @@ cdef class Book:
         """Forget all levels; the state is EMPTY. `reason` is for the reader of the caller's code and logs."""
         if not isinstance(reason, str) or not reason:
             raise UsageError(f"clear needs a reason, a str that is not empty; got {reason!r}")
-        book_empty(self.header)
+        with cython.critical_section(self):
+            book_empty(self.header)
 
     @property
     def state(self):
@@ -221,6 +257,10 @@ cdef class Book:
     def tradable(self, max_age_ns):
         """LIVE and at most `max_age_ns` old by the monotonic clock, both judged now. Reads the clock."""
         cdef int64_t limit = max_age_ns
+        cdef Touch seen
+        if FREE_THREADED:
+            book_touch(self, &seen)
+            return seen.state == STATE_LIVE and age_of(seen.monotonic_ns, seen.updates) <= limit
         return self.header.state == STATE_LIVE and age_of(self.header.monotonic_ns, self.header.updates) <= limit
 
     def age_ns(self):
@@ -233,31 +273,31 @@ cdef class Book:
     def best_bid(self):
         """Price in quote units; nan while there is no bid."""
         cdef int64_t price = 0, size = 0
-        return scaled(price, self.price_scale) if side_best(self.header, False, &price, &size) else NAN
+        return scaled(price, self.price_scale) if book_best(self, False, &price, &size) else NAN
 
     @property
     def best_ask(self):
         """Price in quote units; nan while there is no ask."""
         cdef int64_t price = 0, size = 0
-        return scaled(price, self.price_scale) if side_best(self.header, True, &price, &size) else NAN
+        return scaled(price, self.price_scale) if book_best(self, True, &price, &size) else NAN
 
     @property
     def best_bid_size(self):
         """Base quantity at the best bid; nan while there is none."""
         cdef int64_t price = 0, size = 0
-        return scaled(size, self.size_scale) if side_best(self.header, False, &price, &size) else NAN
+        return scaled(size, self.size_scale) if book_best(self, False, &price, &size) else NAN
 
     @property
     def best_ask_size(self):
         """Base quantity at the best ask; nan while there is none."""
         cdef int64_t price = 0, size = 0
-        return scaled(size, self.size_scale) if side_best(self.header, True, &price, &size) else NAN
+        return scaled(size, self.size_scale) if book_best(self, True, &price, &size) else NAN
 
     @property
     def mid(self):
         """(best_bid + best_ask) / 2; nan while a side is empty."""
         cdef int64_t bid = 0, ask = 0, size = 0
-        if not (side_best(self.header, False, &bid, &size) and side_best(self.header, True, &ask, &size)):
+        if not book_both(self, &bid, &size, &ask, &size):
             return NAN
         return (<double>bid + <double>ask) / (2 * self.price_scale)
 
@@ -265,7 +305,7 @@ cdef class Book:
     def spread(self):
         """best_ask - best_bid, exact before it becomes a float; negative while crossed."""
         cdef int64_t bid = 0, ask = 0, size = 0
-        if not (side_best(self.header, False, &bid, &size) and side_best(self.header, True, &ask, &size)):
+        if not book_both(self, &bid, &size, &ask, &size):
             return NAN
         return scaled(ask - bid, self.price_scale)
 
@@ -273,7 +313,7 @@ cdef class Book:
     def microprice(self):
         """(bid * ask size + ask * bid size) / (bid size + ask size)."""
         cdef int64_t bid = 0, ask = 0, bids = 0, asks = 0
-        if not (side_best(self.header, False, &bid, &bids) and side_best(self.header, True, &ask, &asks)):
+        if not book_both(self, &bid, &bids, &ask, &asks):
             return NAN
         return (
             (<double>bid * <double>asks + <double>ask * <double>bids) / (<double>bids + <double>asks)
@@ -281,8 +321,7 @@ cdef class Book:
 
     cdef Top read_top(self):
         cdef Top top = Top.__new__(Top)
-        if csbook_touch(self.header, &top.touch) != 0:
-            raise RuntimeError("the book is being written by another thread that does not let go")
+        book_touch(self, &top.touch)
         top.price_scale = self.price_scale
         top.size_scale = self.size_scale
         return top
@@ -291,15 +330,17 @@ cdef class Book:
         """One consistent read of the touch, its state and its times."""
         return self.read_top()
 
+    @cython.critical_section
     def fused_top(self):
         """The touch with the venue's own best bid and ask fused in, where their update id is newer than the book's.
 
-        The quote never changes levels or `best_*`. `sequence` and `event_time_ns` are then the quote's; the state stays the
-        book's. Without a newer quote it is top().
+        The quote never changes levels or `best_*`. `sequence` and `event_time_ns` are then the quote's (on Bybit its cross
+        sequence `seq`, since `u` counts each depth by itself); the state stays the book's. Without a newer quote it is top().
         """
         cdef Top top = self.read_top()
         cdef BookHeader* h = self.header
-        if h.quote_id > top.touch.sequence and h.quote_id != 0:
+        cdef int64_t floor = h.quote_floor if h.quote_floor != 0 else top.touch.sequence
+        if h.quote_id > floor and h.quote_id != 0:
             top.touch.sequence = h.quote_id
             top.touch.event_time_ns = h.quote_time_ns
             top.touch.bid = h.quote_bid if h.quote_bid_size else 0
@@ -312,19 +353,21 @@ cdef class Book:
 
     # -- reads: what a size would meet
 
+    @cython.critical_section
     def imbalance(self, levels=1):
         """(bid size - ask size) / (bid size + ask size) over the first `levels` of each side: -1 to 1. O(levels)."""
         cdef int64_t count = 0
         _integer(levels, "levels", 1, INT64_MAX, &count)
         return book_imbalance(self, count)
 
+    @cython.critical_section
     def vwap(self, side, size):
         """(price, filled): the mean price that an order of `size` (base quantity) on `side` would pay, walking the book.
 
         A BUY walks the asks. `filled` is less than `size` when the book is too thin; (nan, 0.0) when it is empty. O(levels).
         """
-        cdef SideRef s = book_flat(self, side_code(side) == 0, INT64_MAX)
         cdef double wanted = positive(size, "size")
+        cdef SideRef s = book_flat(self, side_code(side) == 0, INT64_MAX)
         cdef double value = 0
         cdef int64_t last = 0
         cdef double filled = book_walk(&s, wanted * self.size_scale, &value, &last)
@@ -338,17 +381,20 @@ cdef class Book:
             wanted if filled == wanted * self.size_scale else filled / self.size_scale
         )
 
+    @cython.critical_section
     def impact(self, side, size):
         """The price of the last level that an order of `size` (base quantity) on `side` would touch; nan if it is empty.
 
         A BUY walks the asks. Where the book is too thin it is the price of the last level. O(levels).
         """
+        cdef double wanted = positive(size, "size")
         cdef SideRef s = book_flat(self, side_code(side) == 0, INT64_MAX)
         cdef double value = 0
         cdef int64_t last = 0
-        book_walk(&s, positive(size, "size") * self.size_scale, &value, &last)
+        book_walk(&s, wanted * self.size_scale, &value, &last)
         return scaled(last, self.price_scale) if last else NAN
 
+    @cython.critical_section
     def depth_within(self, side, bps):
         """Base quantity resting on `side` (BUY: bids) at prices within `bps` of mid, inclusive; nan without a mid."""
         cdef BookHeader* h = self.header
@@ -371,55 +417,66 @@ cdef class Book:
     # -- reads: arrays
 
     @property
+    @cython.critical_section
     def bid_prices(self):
         """float64 (n,), read-only, best first; quote units. The content is that of the last read; copy to keep."""
         return book_view(self, 0)
 
     @property
+    @cython.critical_section
     def bid_sizes(self):
         """float64 (n,), read-only, best first; base quantity. The content is that of the last read; copy to keep."""
         return book_view(self, 1)
 
     @property
+    @cython.critical_section
     def ask_prices(self):
         """float64 (n,), read-only, best first; quote units. The content is that of the last read; copy to keep."""
         return book_view(self, 2)
 
     @property
+    @cython.critical_section
     def ask_sizes(self):
         """float64 (n,), read-only, best first; base quantity. The content is that of the last read; copy to keep."""
         return book_view(self, 3)
 
     @property
+    @cython.critical_section
     def bid_prices_raw(self):
         """int64 (n,), read-only, best first, exact at the scale. The content is that of the last read; copy to keep."""
         return book_view(self, 4)
 
     @property
+    @cython.critical_section
     def bid_sizes_raw(self):
         """int64 (n,), read-only, best first, exact at the scale. The content is that of the last read; copy to keep."""
         return book_view(self, 5)
 
     @property
+    @cython.critical_section
     def ask_prices_raw(self):
         """int64 (n,), read-only, best first, exact at the scale. The content is that of the last read; copy to keep."""
         return book_view(self, 6)
 
     @property
+    @cython.critical_section
     def ask_sizes_raw(self):
         """int64 (n,), read-only, best first, exact at the scale. The content is that of the last read; copy to keep."""
         return book_view(self, 7)
 
+    @cython.critical_section
     def bids(self, levels=None):
         """float64 (n, 2) copy of price and size, best first; at most `levels`. O(n)."""
         return side_pairs(self, False, levels)
 
+    @cython.critical_section
     def asks(self, levels=None):
         """float64 (n, 2) copy of price and size, best first; at most `levels`. O(n)."""
         return side_pairs(self, True, levels)
 
     # -- proof
 
+    @cython.critical_section
     def digest(self, sequence=True):
         """A 64-bit hash of the levels, the same on every platform and storage. O(n).
 
@@ -441,6 +498,7 @@ cdef class Book:
         side = book_flat(self, True, INT64_MAX)
         return side_digest(&side, value)
 
+    @cython.critical_section
     def _check(self):
         """Assert every invariant; on failure the message holds what was found. O(n)."""
         cdef BookHeader* h = self.header

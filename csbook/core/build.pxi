@@ -18,7 +18,12 @@ cdef extern from *:
     #define CSB_CYTHON CSB_TEXT(CYTHON_HEX_VERSION)
     #if defined(__SANITIZE_ADDRESS__)
     #  define CSB_SANITIZED 1
-    #else
+    #elif defined(__has_feature)
+    #  if __has_feature(address_sanitizer)
+    #    define CSB_SANITIZED 1
+    #  endif
+    #endif
+    #if !defined(CSB_SANITIZED)
     #  define CSB_SANITIZED 0
     #endif
     """

@@ -183,37 +183,39 @@ static inline const csb_shape *csb_shape_find(
 
 enum { CSB_VARIANT_PLAIN = 0, CSB_VARIANT_AVX2 = 1, CSB_VARIANT_AVX512 = 2 };
 
-/* The best variant that this processor and operating system can run. */
-static int csb_variant_best(void)
-{
+/* The best variant that this processor and operating system can run. The processor is asked, not the compiler's runtime:
+ * not every toolchain fills in what __builtin_cpu_supports reads. */
 #if defined(CSB_HAVE_X86)
 #  if defined(_MSC_VER) && !defined(__clang__)
-    int r[4];
+#    define csb_cpuid(leaf, r) __cpuidex((int *)(r), (leaf), 0)
+#  else
+#    include <cpuid.h>
+#    define csb_cpuid(leaf, r) __cpuid_count((leaf), 0, (r)[0], (r)[1], (r)[2], (r)[3])
+#  endif
+
+CSB_TARGET("xsave")
+static int csb_variant_best(void)
+{
+    unsigned int r[4];
     unsigned long long enabled;
-    __cpuid(r, 0);
+    csb_cpuid(0, r);
     if (r[0] < 7)
         return CSB_VARIANT_PLAIN;
-    __cpuid(r, 1);
-    if (!(r[2] & (1 << 27)))            /* OSXSAVE */
+    csb_cpuid(1, r);
+    if (!(r[2] & (1U << 27)))           /* OSXSAVE */
         return CSB_VARIANT_PLAIN;
     enabled = _xgetbv(0);
-    __cpuidex(r, 7, 0);
-    if ((enabled & 0xE6) == 0xE6 && (r[1] & (1 << 8)) && (r[1] & (1 << 16)) && (r[1] & (1 << 30)) && (r[1] & (1U << 31))
-        && (r[2] & (1 << 1)))
+    csb_cpuid(7, r);
+    if ((enabled & 0xE6) == 0xE6 && (r[1] & (1U << 8)) && (r[1] & (1U << 16)) && (r[1] & (1U << 30)) && (r[1] & (1U << 31))
+        && (r[2] & (1U << 1)))
         return CSB_VARIANT_AVX512;
-    if ((enabled & 6) == 6 && (r[1] & (1 << 5)) && (r[1] & (1 << 3)))
+    if ((enabled & 6) == 6 && (r[1] & (1U << 5)) && (r[1] & (1U << 3)))
         return CSB_VARIANT_AVX2;
-#  else
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
-        && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("bmi2"))
-        return CSB_VARIANT_AVX512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"))
-        return CSB_VARIANT_AVX2;
-#  endif
-#endif
     return CSB_VARIANT_PLAIN;
 }
+#else
+static int csb_variant_best(void) { return CSB_VARIANT_PLAIN; }
+#endif
 
 static inline const char *csb_levels_run(
     int variant, csb_shapes *shapes, csb_side *side, const char *p, const char *end, int price_scale, int size_scale)

@@ -11,6 +11,22 @@ cdef extern from "Python.h":
     bint PyLong_CheckExact(object value)
 
 
+cdef extern from *:
+    """
+    #if defined(Py_GIL_DISABLED)
+    #  define csb_list_item PyList_GetItemRef
+    #else
+    static CYTHON_INLINE PyObject *csb_list_item(PyObject *list, Py_ssize_t at)
+    {
+        PyObject *item = PyList_GET_ITEM(list, at);
+        Py_INCREF(item);
+        return item;
+    }
+    #endif
+    """
+    object csb_list_item(object list, Py_ssize_t at)    # a list of the caller: another thread may change it
+
+
 cdef inline int parsed_text(object value, const char** text, Py_ssize_t* size) except -1:
     """The bytes of an ASCII str, borrowed from it. 0: it has other characters."""
     cdef const char* found
@@ -117,10 +133,10 @@ cdef int parsed_levels(
         return NO_MEMORY
     while n < count:
         index[0] = n
-        row = <object>PyList_GET_ITEM(rows, n)
+        row = csb_list_item(rows, n)
         if likely(PyList_CheckExact(row) and PyList_GET_SIZE(row) == 2):
-            first = <object>PyList_GET_ITEM(row, 0)
-            second = <object>PyList_GET_ITEM(row, 1)
+            first = csb_list_item(row, 0)
+            second = csb_list_item(row, 1)
         elif PyTuple_CheckExact(row) and PyTuple_GET_SIZE(row) == 2:
             first = <object>PyTuple_GET_ITEM(row, 0)
             second = <object>PyTuple_GET_ITEM(row, 1)

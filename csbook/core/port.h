@@ -1,6 +1,6 @@
 /* What Cython cannot say about compilers and machines, and nothing of the book.
  *
- * Owns: atomics for the sequence lock, the two clocks, aligned memory, overflow-checked products.
+ * Owns: atomics for the sequence lock, one-at-a-time doors, the two clocks, aligned memory, overflow-checked products.
  * Every function is static inline, has the same meaning on gcc, clang and MSVC, and allocates nothing
  * except csb_alloc. A construct that one of the compilers lacks (__int128, C11 atomics, target
  * attributes) is spelled here once and used by name elsewhere.
@@ -31,6 +31,13 @@
 #  define CSB_LITTLE_ENDIAN 1
 #else
 #  define CSB_LITTLE_ENDIAN 0
+#endif
+
+/* Whether Python threads run at the same time. Python.h comes before this file, or there is no Python at all. */
+#if defined(Py_GIL_DISABLED)
+#  define CSB_FREE_THREADED 1
+#else
+#  define CSB_FREE_THREADED 0
 #endif
 
 /* One function for one instruction set, in a file for all of them; chosen at run time. */
@@ -122,6 +129,30 @@ static inline void csb_store_release(uint64_t *p, uint64_t v) { __atomic_store_n
 static inline int64_t csb_load_i64(const int64_t *p)
 {
     return (int64_t)csb_load_relaxed((const uint64_t *)p);
+}
+
+/* ---- a door ----------------------------------------------------------------------------------------
+ * 1 for whoever finds it open, and then it is shut. Threads that hold the GIL cannot pass each other between the look
+ * and the store; where there is no GIL it takes an exchange.
+ */
+
+static inline int csb_enter(uint64_t *door)
+{
+#if !CSB_FREE_THREADED
+    if (*door != 0)
+        return 0;
+    *door = 1;
+    return 1;
+#elif defined(_MSC_VER)
+    return _InterlockedExchange64((volatile int64_t *)door, 1) == 0;
+#else
+    return __atomic_exchange_n(door, 1, __ATOMIC_ACQUIRE) == 0;
+#endif
+}
+
+static inline void csb_leave(uint64_t *door)
+{
+    csb_store_release(door, 0);
 }
 
 /* ---- arithmetic ---------------------------------------------------------------------------------- */

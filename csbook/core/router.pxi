@@ -18,8 +18,8 @@ cdef class Router(Judge):
     namespace that brings it, and all packets that bring no book are COLD. "coinswitch-hft" takes the payload of one NATS
     message: a book, or an array of them. Both have one depth channel a symbol, and no `depth`.
 
-    One thread feeds a router. Raises UsageError for an unknown venue, no book, two books of one symbol, or a `depth`
-    where the venue has none.
+    One thread at a time uses a router: a second one gets a UsageError and nothing happens; `counts` alone may be read by any.
+    Raises UsageError for an unknown venue, no book, two books of one symbol, or a `depth` where the venue has none.
     """
 
     def __cinit__(self, venue, books, *, depth=None, max_lag_ns=0, buffer_limit=10_000):
@@ -103,7 +103,12 @@ cdef class Router(Judge):
     def feed_parsed(self, payload, receive_time_ns=0):
         """The same by the slow way alone: orjson, then parsed lists. Counted in `declined`; the book ends the same."""
         cdef bytes kept = payload_bytes(payload)
-        return _OUTCOMES[self.feed_document(kept, len(kept), receive_time_ns)]
+        cdef int64_t receive_ns = receive_time_ns
+        self.enter()
+        try:
+            return _OUTCOMES[self.feed_document(kept, len(kept), receive_ns)]
+        finally:
+            csb_leave(&self.door)
 
     def feed_snapshot(self, symbol, payload, receive_time_ns=0):
         """A REST snapshot answer for `symbol`, in any case.
@@ -114,10 +119,13 @@ cdef class Router(Judge):
         """
         cdef Py_ssize_t entry = self.entry_named(symbol)
         cdef bytes kept = payload_bytes(payload)
+        cdef int64_t receive_ns = receive_time_ns
+        self.enter()
         try:
-            return _OUTCOMES[self.finish(self.take_snapshot(entry, kept, receive_time_ns))]
+            return _OUTCOMES[self.finish(self.take_snapshot(entry, kept, receive_ns))]
         finally:
             self.document = None
+            csb_leave(&self.door)
 
     cdef int take_snapshot(self, Py_ssize_t entry, bytes kept, int64_t receive_time_ns) except -1:
         """A refused answer of REST is no lost change: no book moves."""
@@ -135,11 +143,18 @@ cdef class Router(Judge):
         if m.fault == OK:
             message_levels(m, &self.directory.entries[entry], self.document)
         if m.fault != OK:
-            self.refusal = self.fault_error()
+            self.refused = self.fault_error()
             return OUT_REFUSED
         return self.judge_snapshot(entry, receive_time_ns)
 
     cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
+        self.enter()
+        try:
+            return self.feed_alone(data, size, receive_time_ns)
+        finally:
+            csb_leave(&self.door)
+
+    cdef int feed_alone(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         cdef int status
         if unlikely(size > MAX_PAYLOAD):
             return self.feed_document(data, size, receive_time_ns)
@@ -161,7 +176,7 @@ cdef class Router(Judge):
         self.document = None
         try:
             if self.read_document(self.table, data, size) != OK:
-                return self.finish(self.refuse(BAD_SYNTAX, self.refusal))
+                return self.finish(self.refuse(BAD_SYNTAX, self.refused))
             return self.finish(self.judge(data, size, receive_time_ns))
         finally:
             self.document = None
@@ -198,7 +213,7 @@ cdef class Router(Judge):
             return self.feed_framed_document(data, size, receive_time_ns)
         if count == 1:
             return self.finish(self.judge(data, size, receive_time_ns))
-        while p != end:
+        while p < end:
             p = list_entry(m, self.directory, self.table, p, end)
             if unlikely(p == NULL):     # it was read before, so this is no memory
                 return self.finish(self.refuse(m.scan.status, error_at(m.scan.status, "", m.scan.at - data, -1)))
@@ -221,7 +236,7 @@ cdef class Router(Judge):
         self.document = None
         try:
             if self.read_document(self.table, envelope.text, data + size - envelope.text) != OK:
-                return self.finish(self.refuse(BAD_SYNTAX, self.refusal))
+                return self.finish(self.refuse(BAD_SYNTAX, self.refused))
             document = <Document>self.document
             if envelope.wrapping != WRAP_LIST or not document.body:
                 if envelope.wrapping == WRAP_EVENT or envelope.wrapping == WRAP_ODD:
@@ -259,12 +274,17 @@ cdef class Router(Judge):
         if isinstance(symbols, str):
             raise UsageError(f"symbols is the text {symbols!r}; expected an iterable of symbols")
         wanted = None if symbols is None else {self.entry_named(symbol) for symbol in symbols}
-        for i in range(self.directory.count):
-            if wanted is not None and i not in wanted:
-                continue
-            book = <Book>self.directory.entries[i].book
-            book_forget_quote((<Book>book).header)
-            self.lose(i, STATE_GAP if entry_sequenced(&self.directory.entries[i], self.table) else STATE_STALE, reason)
+        self.enter()
+        try:
+            for i in range(self.directory.count):
+                if wanted is not None and i not in wanted:
+                    continue
+                book = <Book>self.directory.entries[i].book
+                with cython.critical_section(book):
+                    book_forget_quote((<Book>book).header)
+                self.lose(i, STATE_GAP if entry_sequenced(&self.directory.entries[i], self.table) else STATE_STALE, reason)
+        finally:
+            csb_leave(&self.door)
 
     def join(self, source):
         """One more connection, 0 to 31, brings the streams of this router; set `source` to it before each of its payloads.
@@ -275,7 +295,9 @@ cdef class Router(Judge):
         """
         cdef int64_t number = 0
         _integer(source, "source", 0, 31, &number)
+        self.enter()
         self.live |= <uint32_t>1 << number
+        csb_leave(&self.door)
 
     def leave(self, source, reason="connection lost"):
         """That connection is gone. No book notices while another one is left; after the last, as `disconnected`."""
@@ -283,14 +305,18 @@ cdef class Router(Judge):
         cdef Py_ssize_t i
         cdef Entry* e
         _integer(source, "source", 0, 31, &number)
-        self.live &= ~(<uint32_t>1 << number)
-        if self.live == 0:
-            self.disconnected(None, reason)
-            return
-        for i in range(self.directory.count):
-            e = &self.directory.entries[i]
-            if e.ahead != 0 and self.live & ~e.ahead == 0:
-                self.gap(i, f"gap: last update id {e.floor}, and {reason}")
+        self.enter()
+        try:
+            self.live &= ~(<uint32_t>1 << number)
+            if self.live != 0:
+                for i in range(self.directory.count):
+                    e = &self.directory.entries[i]
+                    if e.ahead != 0 and self.live & ~e.ahead == 0:
+                        self.gap(i, f"gap: last update id {e.floor}, and {reason}")
+                return
+        finally:
+            csb_leave(&self.door)
+        self.disconnected(None, reason)
 
     def mark_stale(self, symbol, reason):
         """Silence was judged too long: LIVE and CROSSED become STALE, other states stay. True if it moved.
@@ -299,43 +325,89 @@ cdef class Router(Judge):
         """
         cdef Py_ssize_t entry = self.entry_named(symbol)
         cdef int state
-        state = (<Book>self.directory.entries[entry].book).header.state
-        if state != STATE_LIVE and state != STATE_CROSSED:
-            return False
-        self.set_state(entry, STATE_STALE, reason)
-        return True
+        self.enter()
+        try:
+            state = (<Book>self.directory.entries[entry].book).header.state
+            if state != STATE_LIVE and state != STATE_CROSSED:
+                return False
+            self.set_state(entry, STATE_STALE, reason)
+            return True
+        finally:
+            csb_leave(&self.door)
+
+    def distrust(self, symbol, reason):
+        """Somebody knows better than the stream: the book is in GAP, as if a change was lost. True if it moved.
+
+        It is mended as after any gap: by a snapshot that the next changes join, or by one that comes in the stream. Books
+        that come whole, which the next message mends, and EMPTY ones stay. Raises UsageError for an unknown symbol.
+        """
+        cdef Py_ssize_t entry = self.entry_named(symbol)
+        cdef Entry* e = &self.directory.entries[entry]
+        cdef int old
+        self.enter()
+        try:
+            old = (<Book>e.book).header.state
+            if old == STATE_EMPTY or old == STATE_GAP or not entry_sequenced(e, self.table):
+                return False
+            self.lose(entry, STATE_GAP, reason)
+            return True
+        finally:
+            csb_leave(&self.door)
 
     def take_changed(self):
         """The books whose levels changed since the last call, each once, in the order of their first change."""
         cdef list books = []
         cdef Py_ssize_t i
-        for i in range(self.changed_count):
-            self.directory.entries[self.changed[i]].touched = False
-            books.append(<object>self.directory.entries[self.changed[i]].book)
-        self.changed_count = 0
-        return books
+        self.enter()
+        try:
+            for i in range(self.changed_count):
+                self.directory.entries[self.changed[i]].touched = False
+                books.append(<object>self.directory.entries[self.changed[i]].book)
+            self.changed_count = 0
+            return books
+        finally:
+            csb_leave(&self.door)
 
     def take_moves(self):
         """The changes of state since the last call, in order: (book, old, new, reason)."""
-        cdef list moves = self.moves
-        if not moves:
-            return []
-        self.moves = []
-        return moves
+        cdef list moves
+        self.enter()
+        try:
+            if not self.moves:
+                return []
+            moves = self.moves
+            self.moves = []
+            return moves
+        finally:
+            csb_leave(&self.door)
 
     def wants_snapshot(self):
         """The symbols with changes buffered that no snapshot has been found for. O(books)."""
         cdef Py_ssize_t i
-        return [
-            (<Book>self.directory.entries[i].book).symbol
-            for i in range(self.directory.count)
-            if self.directory.entries[i].phase == PHASE_WAITING and self.buffers[i]
-        ]
+        self.enter()
+        try:
+            return [
+                (<Book>self.directory.entries[i].book).symbol
+                for i in range(self.directory.count)
+                if self.directory.entries[i].phase == PHASE_WAITING and self.buffers[i]
+            ]
+        finally:
+            csb_leave(&self.door)
+
+    @property
+    def refusal(self):
+        """The BadMessage that the last refused payload would be; None if none was."""
+        self.enter()
+        try:
+            return self.refused
+        finally:
+            csb_leave(&self.door)
 
     @property
     def last_refusal(self):
         """Why the last payload was refused, in words; empty if none was."""
-        return "" if self.refusal is None else str(self.refusal)
+        refusal = self.refusal
+        return "" if refusal is None else str(refusal)
 
     @property
     def sequenced(self):

@@ -14,10 +14,13 @@ cdef extern from "port.h" nogil:
     void csb_store_release(uint64_t* p, uint64_t value)
     void csb_fence_release()
     void csb_fence_acquire()
+    bint csb_enter(uint64_t* door)
+    void csb_leave(uint64_t* door)
     bint csb_mul_overflow(uint64_t a, uint64_t b, uint64_t* out)
     int csb_low_bit(uint64_t v)
     int64_t csb_monotonic_ns()
     bint LITTLE_ENDIAN "CSB_LITTLE_ENDIAN"
+    bint FREE_THREADED "CSB_FREE_THREADED"
     bint likely "CSB_LIKELY"(bint)
     bint unlikely "CSB_UNLIKELY"(bint)
 

@@ -66,58 +66,74 @@ cdef object mirror_view(Mirror mirror, int64_t count, int type_num):
 
 
 cdef object book_view(Book book, int which):
-    """which: 0..3 bid prices, bid sizes, ask prices, ask sizes as float64; 4..7 the same as int64. O(n) after an update."""
-    cdef BookHeader* h = book.header
+    """which: 0..3 bid prices, bid sizes, ask prices, ask sizes as float64; 4..7 the same as int64. O(n) after an update.
+
+    Whatever makes a Python object may let another thread in: it is done first, and the rest in one go.
+    """
+    cdef BookHeader* h
     cdef SideRef side
     cdef const int64_t* source
-    cdef int64_t count = h.bids.count if which & 2 == 0 else h.asks.count
-    cdef int64_t i
+    cdef int64_t count, i
+    cdef uint64_t version
     cdef double scale
     cdef double* floats
     cdef Mirror mirror
-    if likely(book.versions[which] == h.updates + 1):
-        return book.views[which]
-    if book.views is None:
-        numpy_ready()
-        book.views = [None] * 16        # eight views, eight mirrors
-    mirror = <Mirror>book.views[which + 8]
-    if mirror is None or mirror.room < count:
-        mirror = Mirror(max(count + count // 4, <int64_t>24))
-        book.views[which + 8] = mirror
-        book.views[which] = None
-    side = book_flat(book, which & 2 != 0, count)
-    source = (side.sizes if which & 1 else side.prices) + side.header.head
-    if which < 4:
-        scale = book.size_scale if which & 1 else book.price_scale
-        floats = <double*>mirror.data
-        for i in range(count):
-            floats[i] = <double>source[i] / scale
-    else:
-        memcpy(mirror.data, source, count * sizeof(int64_t))
-    if book.views[which] is None or book.lengths[which] != count:
-        book.views[which] = mirror_view(mirror, count, NPY_FLOAT64 if which < 4 else NPY_INT64)
+    cdef object view
+    while True:
+        h = book.header
+        version = h.updates + 1
+        if likely(book.versions[which] == version):
+            return book.views[which]
+        if book.views is None:
+            numpy_ready()
+            if book.views is None:
+                book.views = [None] * 16    # eight views, eight mirrors
+            continue
+        count = h.bids.count if which & 2 == 0 else h.asks.count
+        mirror = <Mirror>book.views[which + 8]
+        if mirror is None or mirror.room < count:
+            mirror = Mirror(max(count + count // 4, <int64_t>24))
+            book.views[which] = None
+            book.views[which + 8] = mirror
+            continue
+        view = book.views[which]
+        if view is None or book.lengths[which] != count:
+            view = mirror_view(mirror, count, NPY_FLOAT64 if which < 4 else NPY_INT64)
+            if book.views[which + 8] is not mirror or book.header.updates + 1 != version:
+                continue
+        side = book_flat(book, which & 2 != 0, count)
+        source = (side.sizes if which & 1 else side.prices) + side.header.head
+        if which < 4:
+            scale = book.size_scale if which & 1 else book.price_scale
+            floats = <double*>mirror.data
+            for i in range(count):
+                floats[i] = <double>source[i] / scale
+        else:
+            memcpy(mirror.data, source, count * sizeof(int64_t))
+        book.versions[which] = version
         book.lengths[which] = count
-    book.versions[which] = h.updates + 1
-    return book.views[which]
+        book.views[which] = view
+        return view
 
 
 cdef object side_pairs(Book book, bint asks, object levels):
     """A float64 (n, 2) array of its own: price and size, best first. O(n)."""
-    cdef BookHeader* h = book.header
     cdef SideRef s
-    cdef int64_t count = h.asks.count if asks else h.bids.count
-    cdef int64_t wanted = 0
+    cdef int64_t count, wanted = INT64_MAX
     cdef npy_intp[2] shape
     cdef double* out
     cdef int64_t i
     if levels is not None:
         _integer(levels, "levels", 0, INT64_MAX, &wanted)
-        count = min(count, wanted)
-    s = book_flat(book, asks, count)
     numpy_ready()
-    shape[0] = count
     shape[1] = 2
-    array = PyArray_SimpleNew(2, shape, NPY_FLOAT64)
+    while True:
+        count = min(book.header.asks.count if asks else book.header.bids.count, wanted)
+        shape[0] = count
+        array = PyArray_SimpleNew(2, shape, NPY_FLOAT64)
+        if min(book.header.asks.count if asks else book.header.bids.count, wanted) == count:
+            break                       # nobody was let in meanwhile
+    s = book_flat(book, asks, count)
     out = <double*>PyArray_DATA(<PyArrayObject*><PyObject*>array)
     for i in range(count):
         out[2 * i] = <double>s.prices[s.header.head + i] / book.price_scale

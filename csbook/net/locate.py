@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
-import orjson
-
+from csbook import json
 from csbook.errors import ConnectError, UsageError
 from csbook.net.fetch import Fetcher
 from csbook.net.origin import Origin, websocket_origin
@@ -37,7 +36,7 @@ def bullet(fetcher: Fetcher, path: str, origin: Origin | None) -> Locate:
     async def locate() -> Address:
         answer = await fetcher.post(path)
         try:
-            data = orjson.loads(answer)["data"]
+            data = json.loads(answer)["data"]
             server = data["instanceServers"][0]
             parts = urlsplit(str(server["endpoint"]))
             base = origin or websocket_origin(f"{parts.scheme}://{parts.netloc}", "the endpoint of the venue's token")

@@ -213,7 +213,6 @@ class Account:
         ticket.fee += fee
         ticket.realised += realised
         ticket.updated_ns = at_ns
-        ticket.fills.append(trade_id)
         fill = Fill(
             symbol=instrument.symbol,
             side=ticket.side,

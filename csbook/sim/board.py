@@ -17,8 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import orjson
-
+from csbook import json
 from csbook.sim.market import Listing, Market
 from csbook.sim.recording import Deal
 from csbook.sim.textbook import Level
@@ -123,10 +122,10 @@ class Board:
             return self._newcomer(depth)
         if stream == self._all_tickers:
             tickers = [t.message(event_ms) for t in self._tickers.values() if t.trades]
-            return self._message(stream, orjson.dumps(tickers), True) if tickers else None
+            return self._message(stream, json.dumps(tickers), True) if tickers else None
         for symbol, name in self._ticker_stream.items():
             if name == stream and self._tickers[symbol].trades:
-                return self._message(stream, orjson.dumps(self._tickers[symbol].message(event_ms)), True)
+                return self._message(stream, json.dumps(self._tickers[symbol].message(event_ms)), True)
         return None
 
     def forget(self, stream: str) -> None:
@@ -170,9 +169,9 @@ class Board:
                 said = ticker.message(event_ms)
                 together.append(said)
                 if alone:
-                    yield self._message(self._ticker_stream[symbol], orjson.dumps(said), True)
+                    yield self._message(self._ticker_stream[symbol], json.dumps(said), True)
         if together and self._all_tickers in self._watched:
-            yield self._message(self._all_tickers, orjson.dumps(together), True)
+            yield self._message(self._all_tickers, json.dumps(together), True)
 
     def due_ms(self) -> float:
         """The market time at which ``flush`` has something to do."""
@@ -226,13 +225,13 @@ class Board:
         depth.top = depth.listing.top(depth.depth)
         bids, asks, depth.update_id = self.book(symbol, depth.depth)
         return self._message(
-            depth.stream, orjson.dumps({"lastUpdateId": depth.update_id, "bids": bids, "asks": asks}), True
+            depth.stream, json.dumps({"lastUpdateId": depth.update_id, "bids": bids, "asks": asks}), True
         )
 
     def _trade(self, listing: Listing, deal: Deal, event_ms: int) -> bytes:
         rested, came = 2 * deal.id, 2 * deal.id + 1
         buyer, seller = (rested, came) if deal.buyer_is_maker else (came, rested)
-        return orjson.dumps(
+        return json.dumps(
             {
                 "e": "trade",
                 "E": event_ms,

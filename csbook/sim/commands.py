@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
+from csbook import json
 
 __all__ = ["Answer", "answer"]
 
@@ -40,8 +40,8 @@ def answer(text: str, held: Collection[str], streams: Collection[str], limit: in
     request_id = None
     try:
         try:
-            request = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
+            request = json.loads(text)
+        except json.JSONDecodeError as error:
             raise _Refused(3, f"Invalid JSON: {error}") from error
         if not isinstance(request, dict):
             raise _Refused(1, "Invalid request: an object is expected")
@@ -49,7 +49,7 @@ def answer(text: str, held: Collection[str], streams: Collection[str], limit: in
         return _judged(request, request_id, held, streams, limit)
     except _Refused as refusal:
         said = {"error": {"code": refusal.code, "msg": refusal.msg}, "id": request_id}
-        return Answer(orjson.dumps(said), refused=True)
+        return Answer(json.dumps(said), refused=True)
 
 
 def _request_id(request: dict[str, Any]) -> int:
@@ -92,4 +92,4 @@ def _params(request: dict[str, Any]) -> list[str]:
 
 
 def _done(result: list[str] | None, request_id: int) -> bytes:
-    return orjson.dumps({"result": result, "id": request_id})
+    return json.dumps({"result": result, "id": request_id})

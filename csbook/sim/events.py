@@ -9,8 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.sim.accounts import QUOTE, Account, Holding
 from csbook.sim.matching import Match
 from csbook.sim.tickets import Ticket, plain, size_of
@@ -63,14 +62,14 @@ def order_event(ticket: Ticket, at_ms: int, fill: Fill | None = None, match: Mat
         said["t"] = match.id
         said["rp"] = plain(fill.realised_pnl or Decimal(0))
         said["m"] = fill.is_maker
-    return orjson.dumps({"e": "ORDER_TRADE_UPDATE", "E": at_ms, "T": at_ms, "o": said})
+    return json.dumps({"e": "ORDER_TRADE_UPDATE", "E": at_ms, "T": at_ms, "o": said})
 
 
 def balance_event(account: Account, at_ms: int) -> bytes:
     """The wallet after it has moved; ``bc`` leaves out P&L and commission, so it is 0."""
     wallet = plain(account.wallet[QUOTE])
     balance = {"a": QUOTE, "wb": wallet, "cw": wallet, "bc": "0"}
-    return orjson.dumps({"e": "ACCOUNT_UPDATE", "E": at_ms, "T": at_ms, "a": {"m": "BALANCE_UPDATE", "B": [balance]}})
+    return json.dumps({"e": "ACCOUNT_UPDATE", "E": at_ms, "T": at_ms, "a": {"m": "BALANCE_UPDATE", "B": [balance]}})
 
 
 def position_event(holding: Holding, mark: Decimal, at_ms: int, *, alone: bool = False) -> bytes:
@@ -88,10 +87,10 @@ def position_event(holding: Holding, mark: Decimal, at_ms: int, *, alone: bool =
         "ps": holding.position_side,
     }
     if alone:
-        return orjson.dumps({"e": "POSITION_UPDATE", "E": at_ms, "a": {"P": [position]}})
-    return orjson.dumps({"e": "ACCOUNT_UPDATE", "E": at_ms, "T": at_ms, "a": {"m": "POSITION_UPDATE", "P": [position]}})
+        return json.dumps({"e": "POSITION_UPDATE", "E": at_ms, "a": {"P": [position]}})
+    return json.dumps({"e": "ACCOUNT_UPDATE", "E": at_ms, "T": at_ms, "a": {"m": "POSITION_UPDATE", "P": [position]}})
 
 
 def expiry_event(at_ms: int) -> bytes:
     """The listenKey is no longer good."""
-    return orjson.dumps({"e": "listenKeyExpired", "E": at_ms})
+    return json.dumps({"e": "listenKeyExpired", "E": at_ms})

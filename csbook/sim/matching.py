@@ -119,17 +119,6 @@ class Matcher:
         """What of the recorded size at a price has not been taken."""
         return self.listing.book.size(bid, price) - self._taken[not bid].get(price, 0)
 
-    def best(self, bid: bool) -> int | None:
-        """The best published price of a side."""
-        levels = self._top(bid, 1)
-        return levels[0][0] if levels else None
-
-    def resting(self) -> Iterator[Ticket]:
-        """All orders that rest."""
-        for queues in self._queues:
-            for queue in queues.at.values():
-                yield from queue
-
     # -- orders
 
     def cap(self, ticket: Ticket) -> int:

@@ -12,8 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
 
-import orjson
-
+from csbook import json
 from csbook.sim import commands
 from csbook.sim.accounts import Account
 from csbook.sim.connection import Conduct, Connection, Farewell
@@ -35,7 +34,7 @@ GOODBYE_S = 1.0  # a client has so long to answer a close frame
 
 def as_json(body: object, status: int = 200) -> web.Response:
     """An answer."""
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+    return web.Response(body=json.dumps(body), status=status, content_type="application/json")
 
 
 class Sockets:

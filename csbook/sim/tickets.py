@@ -6,7 +6,7 @@ integer arithmetic; money is Decimal and exact. Only an average price has to be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,6 @@ class Ticket:
     canceling: bool = False
     resting: bool = False
     ahead: int = 0  # recorded size in front of it at its price
-    fills: list[int] = field(default_factory=list)  # trade ids
 
     @property
     def symbol(self) -> str:

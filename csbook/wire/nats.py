@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage
 from csbook.types import Ticker, Trade
 from csbook.wire import records
@@ -247,7 +246,7 @@ class NatsSession:
         if self._greeted:
             return
         self._greeted = True
-        fields = b"".join(b",%b:%b" % (orjson.dumps(key), orjson.dumps(value)) for key, value in self._login.items())
+        fields = b"".join(b",%b:%b" % (json.dumps(key), json.dumps(value)) for key, value in self._login.items())
         self._replies += b"CONNECT %b%b}\r\n" % (_BEGIN, fields)
 
     def _error(self, text: str) -> Event:

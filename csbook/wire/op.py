@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage
 from csbook.types import Ticker, Trade
 from csbook.wire import records
@@ -24,6 +23,7 @@ Reader = Callable[[Mapping[str, Any], Mapping[str, Any], int], Trade | Ticker | 
 
 _ROOM = 20_000  # of the characters that all arguments of a connection may have together
 _PING = b'{"op":"ping"}'
+_OTHERS_BUSINESS = "orderbook.1."  # the core fuses those that are newer than the last
 
 
 class OpSession:
@@ -70,7 +70,7 @@ class OpSession:
             out.append(_PING)
         for number, request in self._requests.send(now):
             name = "unsubscribe" if request.leaving else "subscribe"
-            out.append(orjson.dumps({"op": name, "args": request.streams, "req_id": str(number)}))
+            out.append(json.dumps({"op": name, "args": request.streams, "req_id": str(number)}))
         return out
 
     def overdue(self, now: float) -> list[Event]:
@@ -113,6 +113,8 @@ class OpSession:
         return self._requests.refused(number, 0, str(message.get("ret_msg", "")))
 
     def _data(self, topic: str, message: Mapping[str, Any], receive_time_ns: int) -> list[Event]:
+        if topic.startswith(_OTHERS_BUSINESS):
+            return []
         kind = topic.partition(".")[0]
         reader = self._readers.get(kind)
         if reader is None:

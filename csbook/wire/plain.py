@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage
 from csbook.types import Ticker, Trade
 from csbook.wire import records
@@ -50,7 +49,7 @@ class PlainSession:
 
     def frames(self, now: float) -> list[bytes]:
         return [
-            orjson.dumps(
+            json.dumps(
                 {"method": "UNSUBSCRIBE" if request.leaving else "SUBSCRIBE", "params": request.streams, "id": number}
             )
             for number, request in self._requests.send(now)

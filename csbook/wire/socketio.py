@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage
 from csbook.types import Candle, Ticker, Trade
 from csbook.wire import records
@@ -125,7 +124,7 @@ class SocketIoSession:
             ask.deadline = now + self._within
             self._asked.append(ask)
             what = {"event": "unsubscribe" if ask.leaving else "subscribe", "pair": ask.pair.replace("/", ",")}
-            out.append(b"42" + self._prefix.encode() + orjson.dumps([ask.event, what]))
+            out.append(b"42" + self._prefix.encode() + json.dumps([ask.event, what]))
             if ask.leaving:  # nothing says that it was heard
                 self._asked.pop()
         return out

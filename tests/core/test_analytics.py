@@ -11,7 +11,7 @@ import pytest
 
 import csbook
 from csbook import Side, _core
-from oracle import OracleBook, as_text
+from oracle import OracleBook, as_text, dump, seed_depth
 
 CLOSE = 1e-13  # relative; a few roundings of a double
 
@@ -137,6 +137,24 @@ def test_walking_into_nothing() -> None:
     assert math.isnan(book.impact("BUY", 1.0))
     assert book.vwap("SELL", 1.0) == (99.0, 1.0)
     assert math.isnan(book.depth_within("BUY", 5.0)) or book.depth_within("BUY", 5.0) == 0.0
+
+
+@pytest.mark.parametrize("walk", ["vwap", "impact"])
+def test_a_size_that_changes_the_book_is_asked_first(walk: str) -> None:
+    """What a number does while it becomes a float is done before the levels are looked at: a ladder's are a copy."""
+    book = csbook.Book("X", price_decimals=0, size_decimals=0)
+    router = csbook.Router("binance", book)
+    levels = [[str(price), "1"] for price in range(1_000, 2_000)]
+    router.feed_snapshot("X", dump(seed_depth(1, [["9", "1"]], levels)))
+    assert book.impact("BUY", 2) == 1001
+
+    class Meddling:
+        def __float__(self) -> float:
+            book.clear("a test")
+            return 1.0
+
+    found = getattr(book, walk)("BUY", Meddling())
+    assert math.isnan(found[0] if walk == "vwap" else found)
 
 
 @pytest.mark.parametrize("size", [-1.0, float("nan"), float("-inf")])

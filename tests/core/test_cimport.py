@@ -4,6 +4,7 @@ import when it was built against another layout."""
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -118,6 +119,10 @@ def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def build(folder: Path, name: str, source: str, include: Path) -> None:
+    """Compile a third party's source in a folder of its own; skips the test where no compiler is installed."""
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "").split()
+    if compiler and shutil.which(compiler[0]) is None:
+        pytest.skip(f"needs a C compiler, and there is no {compiler[0]}")
     folder.joinpath(f"{name}.pyx").write_text(source, encoding="utf-8")
     folder.joinpath("setup.py").write_text(SETUP, encoding="utf-8")
     flags = "" if sys.platform == "win32" else "-O0"
@@ -184,7 +189,7 @@ def test_a_third_party_reads_a_book(reader: Path) -> None:
 
 DOCTORED = {
     "another version": ("CSBOOK_LAYOUT = ", "CSBOOK_LAYOUT = 1000 + "),
-    "a longer header": ("    uint64_t spare[7]\n", "    uint64_t spare[15]\n"),
+    "a longer header": ("    uint64_t spare[6]\n", "    uint64_t spare[15]\n"),
     "a longer touch": ("    int64_t ask_levels\n", "    int64_t ask_levels\n    int64_t another\n"),
 }
 

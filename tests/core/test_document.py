@@ -191,3 +191,14 @@ def test_the_slow_path_is_counted() -> None:
         before = router.counts["declined"]
         assert router.feed(payload) is Outcome.APPLIED
         assert router.counts["declined"] == before + 1
+
+
+@pytest.mark.parametrize("key", ["b", "B", "a", "A"])
+@pytest.mark.parametrize("number", [7, 7.5, True, None, ["7"]])
+def test_a_quote_is_told_in_text(key: str, number: object) -> None:
+    """A size may be a number, read from its source text; anything else is no quote, by either path."""
+    twins = Twins("binance")
+    message = {**quote(13, "30149.98", "1", "30150.00", "2"), key: number}
+    assert twins.feed(dump(message)) is Outcome.COLD
+    fused = key in "BA" and type(number) in (int, float)
+    assert twins.fast.counts["quotes"] == twins.slow.counts["quotes"] == fused

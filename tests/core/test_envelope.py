@@ -8,11 +8,11 @@ import subprocess
 import sys
 from typing import Any
 
-import orjson
 import pytest
 
 import csbook
 from csbook import Outcome, State
+from csbook.json import loads
 from oracle import OracleBook, core_raw, dump, hft_depth, sio_depth, sio_event
 from twins import ASKS, BIDS, Twins, a_depth, expected
 
@@ -356,7 +356,7 @@ ODD = [
 @pytest.mark.parametrize(("name", "damage"), ODD, ids=[name for name, _ in ODD])
 def test_an_array_that_the_scanner_leaves(pair: Pair, name: str, damage: Any) -> None:
     payload = damage(dump([entry(2, "300"), entry(2, "30", "ETH/USDT"), entry(2, "3", "SUPER/USDT")]))
-    assert orjson.loads(payload)
+    assert loads(payload)
     assert pair.feed(payload) is Outcome.APPLIED
     assert pair.bids() == [300, 30, 3]
     assert pair.counts["declined"] == (1 if name != "numbers" else pair.counts["declined"])

@@ -6,10 +6,12 @@ get wrong: patterns that alternate, bytes that differ where the digits do not, v
 
 from __future__ import annotations
 
+import platform
 import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,23 @@ def variant(request: pytest.FixtureRequest) -> Iterator[str]:
         pytest.skip(f"this processor does not run the {request.param} variant")
     finally:
         _core._scanner(before)
+
+
+CPU = Path("/proc/cpuinfo")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel what the processor has")
+def test_the_best_variant_is_what_the_processor_has() -> None:
+    """Whatever compiler built this: one whose runtime does not know the processor must not cost the quick way."""
+    line = next((line for line in CPU.read_text().splitlines() if line.startswith("flags")), "")
+    has = set(line.split())
+    best = {"avx512f", "avx512bw", "avx512vl", "avx512vbmi", "bmi2"}
+    for name, needs in (("avx2", {"avx2", "bmi1"}), ("avx512", best)):
+        if platform.machine() == "x86_64" and needs <= has:
+            assert _core._scanner(name) == name
+        else:
+            with pytest.raises(csbook.errors.UsageError):
+                _core._scanner(name)
 
 
 class Stream:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import random
 
-import orjson
 import pytest
 
 from csbook import Book, Outcome, Router, State
+from csbook.json import JSONDecodeError, loads
 from oracle import OracleBook, core_raw, dump, seed_depth, stream
 from twins import ALL_KINDS, KINDS, OFFICIAL, Twins, a_depth, expected
 
@@ -56,8 +56,8 @@ def test_unknown_keys_are_read_over(venue: str, mixed: bool, value: str) -> None
         payload = ("{" + ",".join(parts) + "}").encode()
         twins = Twins(venue, mixed=mixed)
         try:
-            orjson.loads(payload)
-        except orjson.JSONDecodeError:
+            loads(payload)
+        except JSONDecodeError:
             assert twins.feed_depth(payload) is Outcome.REFUSED
             continue
         assert twins.feed_depth(payload) is Outcome.APPLIED

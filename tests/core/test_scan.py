@@ -8,11 +8,11 @@ from array import array
 from pathlib import Path
 
 import numpy as np
-import orjson
 import pytest
 
 import csbook
 from csbook import Outcome
+from csbook.json import JSONDecodeError, loads
 from oracle import MAX_PAYLOAD, core_raw, dump, stream
 from twins import KINDS, VENUES, Twins, a_depth, expected
 
@@ -76,8 +76,8 @@ def test_text_that_is_no_text(venue: str) -> None:
     ):  # fmt: skip
         for tail in (b',"zz":"' + inside + b'"}', b',"' + inside + b'":1}', b',"zz":[{"y":"' + inside + b'"}]}'):
             twins = Twins(venue)
-            with pytest.raises(orjson.JSONDecodeError):
-                orjson.loads(good + tail)
+            with pytest.raises(JSONDecodeError):
+                loads(good + tail)
             assert twins.feed(good + tail) is Outcome.REFUSED
     for inside in ("\u00e9", "\u4e2d\u6587", "\U0001f600", "\\u00e9", "\\ud83d\\ude00", "\\u0000", "\x7f", "\\/"):
         twins = Twins(venue)
@@ -96,8 +96,8 @@ def test_the_nesting_limit(venue: str, opening: str) -> None:
         payload = dump(a_depth(venue))[:-1] + f',"zz":{nested}}}'.encode()
         twins = Twins(venue)
         try:
-            orjson.loads(payload)
-        except orjson.JSONDecodeError:
+            loads(payload)
+        except JSONDecodeError:
             assert twins.feed(payload) is Outcome.REFUSED, depth
             seen.add("refused")
         else:

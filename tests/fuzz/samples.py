@@ -1,7 +1,7 @@
 """A small seeded market that says what happens in it the way a venue would: coherent messages to damage.
 
-One ``Market`` is one symbol of one dialect. ``message()`` moves the market and says so; ``snapshot()`` is what the
-venue's REST interface would answer now. It shares no code with csbook.
+One ``Market`` is one symbol of one dialect. ``message()`` moves the market and says so; ``snapshot()`` is the whole
+book now, as the venue's REST interface or, on ``bybit``, its stream would give it. It shares no code with csbook.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 TICK = Decimal("0.1")
 MIDDLE = 30_000
+DIALECTS = ("coinswitch", "binance", "bybit", "kucoin", "coinswitch-sio", "coinswitch-hft")
 
 
 class Market:
@@ -29,6 +30,7 @@ class Market:
         self.bids: dict[int, str] = {}
         self.asks: dict[int, str] = {}
         self.middle = MIDDLE
+        self.begun = False
         for step in range(depth + 10):
             self.bids[self.middle - 1 - step] = self._size()
             self.asks[self.middle + 1 + step] = self._size()
@@ -81,7 +83,21 @@ class Market:
             return self._quote()
         if kind < 0.08:
             return json.dumps({"result": None, "id": self.rng.randint(1, 9)}).encode()
-        return self._diff() if self.dialect == "binance" else self._whole()
+        return self.depth_message()
+
+    def depth_message(self) -> bytes:
+        """The next message of the book itself."""
+        if self.dialect == "binance":
+            return self._diff()
+        if self.dialect == "bybit":
+            return self._bybit()
+        if self.dialect == "kucoin":
+            return self._kucoin()
+        if self.dialect == "coinswitch-sio":
+            return self._packet(1.0)
+        if self.dialect == "coinswitch-hft":
+            return self._list(0.2)
+        return self._whole()
 
     def _whole(self) -> bytes:
         self._move()
@@ -140,6 +156,39 @@ class Market:
             f"{self.symbol.lower()}@depth",
         )  # fmt: skip
 
+    def _bybit(self) -> bytes:
+        """A change; the first message, and now and then another, is a snapshot."""
+        if not self.begun or self.rng.random() < 0.03:
+            self._move()
+            self.id += 1
+            return self.snapshot()
+        bids, asks = self._move()
+        self.id += 1
+        return self._orderbook("delta", bids, asks)
+
+    def _orderbook(self, kind: str, bids: list[list[str]], asks: list[list[str]]) -> bytes:
+        self.begun = True
+        data = {"s": self.symbol, "b": bids, "a": asks, "u": self.id, "seq": self.id * 7}
+        topic = f"orderbook.50.{self.symbol}"
+        return json.dumps({"topic": topic, "type": kind, "ts": self.time_ms, "data": data, "cts": 1}).encode()
+
+    def _kucoin(self) -> bytes:
+        """One change, as text; now and then one without a price, which only counts."""
+        buys = self.rng.random() < 0.5
+        ticks = self.middle + (-1 if buys else 1) * (1 + int(self.rng.expovariate(0.2)))
+        side = self.bids if buys else self.asks
+        price, size = self._price(ticks), "0"
+        if self.rng.random() < 0.05:
+            price = "0"
+        elif self.rng.random() < 0.3 and len(side) > 2:
+            side.pop(ticks, None)
+        else:
+            size = side[ticks] = self._size()
+        self.id += 1
+        data = {"sequence": self.id, "change": f"{price},{'buy' if buys else 'sell'},{size}", "timestamp": self.time_ms}
+        topic = f"/contractMarket/level2:{self.symbol}"
+        return json.dumps({"topic": topic, "type": "message", "subject": "level2", "sn": 5, "data": data}).encode()
+
     def _quote(self) -> bytes:
         bids, asks = self._sides()
         return self._text(
@@ -161,8 +210,13 @@ class Market:
         )  # fmt: skip
 
     def snapshot(self) -> bytes:
-        """What REST would answer now."""
+        """The whole book now."""
         bids, asks = self._sides()
+        if self.dialect == "bybit":
+            return self._orderbook("snapshot", bids, asks)
+        if self.dialect == "kucoin":
+            data = {"sequence": self.id, "symbol": self.symbol, "bids": bids, "asks": asks, "ts": self.time_ms * 10**6}
+            return json.dumps({"code": "200000", "data": data}).encode()
         message: dict[str, Any] = {"lastUpdateId": self.id, "bids": bids, "asks": asks}
         if self.dialect == "binance":
             message |= {"E": self.time_ms, "T": self.time_ms - 1}

@@ -19,9 +19,10 @@ import pytest
 from csbook.clock import TapeClock
 from csbook.errors import ConnectError, UsageError
 from csbook.sim import Faults, LocalVenue
-from csbook.sim.faults import KINDS
+from csbook.sim.faults import EVENT_KINDS, KINDS, REQUEST_KINDS
 from csbook.sim.server import SYMBOLS
 from csbook.venues import dialect
+from customer import LISTEN, customers
 
 LIMITS = dialect("coinswitch").limits
 ROOT = "/pro/realtime-rates-socket/futures/"
@@ -477,6 +478,48 @@ async def test_nothing_is_left_behind(dial: Any, faults: tuple[str, ...]) -> Non
     assert open_files() == before_files
 
 
+async def test_nothing_private_is_left_behind_and_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Every fault at once, answers that never come, streams that nobody reads."""
+    caplog.set_level(1)
+    before_tasks, before_files = asyncio.all_tasks(), open_files()
+    faults = [f"{kind}=0.1" for kind in (*EVENT_KINDS, *REQUEST_KINDS)]
+    clock = TapeClock(1_700_000_000_000_000_000)
+    secrets = []
+    async with customers(clock=clock, faults=[*faults, "answer_lost=0.1:3600s"]) as (venue, customer):
+        asking = [asyncio.create_task(customer.ask("POST", LISTEN)) for _ in range(20)]
+        await asyncio.wait(asking, timeout=0.1)
+        done = [task for task in asking if task.done() and not task.exception()]
+        keys = [task.result()[1]["listenKey"] for task in done if task.result()[0] == 200]
+        assert len(keys) > 3
+        assert not all(task.done() for task in asking), "some are never answered"
+        streams = [await customer.session.ws_connect(f"{venue.ws_url}/ws/{key}") for key in keys]
+        for number in range(50):
+            venue.place_by_hand("BTCUSDT", "BUY", "0.001", "61000.0", client_order_id=str(number))
+        await venue.quiet()
+        venue.expire_listen_keys()
+        await streams[0].close()
+        secrets = [*keys, venue.api_secret, venue.api_key]
+    await asyncio.gather(*asking, return_exceptions=True)
+    await asyncio.sleep(0.02)
+    assert asyncio.all_tasks() == before_tasks
+    assert open_files() == before_files
+    logged = "\n".join(str(record.__dict__) for record in caplog.records)
+    for secret in secrets:
+        assert secret not in logged
+        assert secret not in repr(venue)
+        assert secret not in repr(vars(venue))
+
+
+async def test_a_clock_that_is_moved_moves_the_market_at_once() -> None:
+    clock = TapeClock(1_700_000_000_000_000_000)
+    async with LocalVenue(symbols=["BTCUSDT"], clock=clock) as venue:
+        first = venue.final_book("BTCUSDT", 5)
+        venue.advance(5 * 10**9)
+        later = venue.final_book("BTCUSDT", 5)
+        assert later[2] > first[2]
+        assert venue.due_ns is None
+
+
 async def test_a_market_that_fails_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("broken market")
@@ -488,11 +531,11 @@ async def test_a_market_that_fails_is_not_silent(monkeypatch: pytest.MonkeyPatch
 
 
 def test_importing_is_cheap_and_the_client_is_not_needed() -> None:
-    """aiohttp comes with LocalVenue, the reading side of csbook never."""
+    """aiohttp comes with LocalVenue, the reading side of csbook never (but for what the venues' tables name)."""
     program = (
         "import sys, csbook.sim; assert 'aiohttp' not in sys.modules;"
         "csbook.sim.LocalVenue; assert 'aiohttp' in sys.modules;"
-        "never = ('csbook.net', 'csbook.wire', 'csbook.feed', 'numpy', 'picows');"
+        "never = ('csbook.net', 'csbook.feed', 'csbook.account', 'numpy', 'picows');"
         "print([name for name in sys.modules if name.startswith(never)])"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from csbook.guard.schema import Fault, SchemaMonitor
+from csbook.json import loads
 from csbook.sim.board import Board
 from csbook.sim.market import Market
 from csbook.sim.recording import packaged
@@ -78,7 +78,7 @@ def test_the_documented_answers(shared: Path, sample: str, channel: str) -> None
 def test_recorded_private_events(shared_data: Path) -> None:
     """Nothing is missing from them and nothing of another kind; what the table does not have is told as unknown."""
     with gzip.open(shared_data / "private" / "binance_usdm.tsv.gz", "rt", encoding="utf-8") as lines:
-        messages = [orjson.loads(line.partition("\t")[2]) for line in lines]
+        messages = [loads(line.partition("\t")[2]) for line in lines]
     monitor = SchemaMonitor(PRIVATE)
     seen = 0
     for message in messages:
@@ -99,7 +99,7 @@ def test_what_the_local_venue_sends() -> None:
     seen: dict[str, int] = {}
 
     def check(payload: bytes) -> None:
-        message = orjson.loads(payload)
+        message = loads(payload)
         for entry in message if isinstance(message, list) else [message]:
             channel = entry.get("e", "depth")
             seen[channel] = seen.get(channel, 0) + 1

@@ -136,6 +136,9 @@ def test_long_values_are_cut_in_the_text() -> None:
     with pytest.raises(BadMessage) as caught:
         trade({**TRADE, "p": "9" * 10_000}, 0)
     assert len(str(caught.value)) < 200
+    with pytest.raises(BadMessage) as caught:
+        trade({**TRADE, "s": "x" * 10_000, "p": "much"}, 0)
+    assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b'{"a":1}x', b"nonsense", b"\xff\xfe", b"[NaN]"])

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import orjson
 import pytest
 
+from csbook import json
 from csbook.wire.shape import (
     ARRAY,
     BOOLEAN,
@@ -44,7 +44,7 @@ from csbook.wire.shape import (
     ],
 )
 def test_the_kind_of_a_value(text: bytes, kind: Kind) -> None:
-    assert kind_of(orjson.loads(text)) is kind
+    assert kind_of(json.loads(text)) is kind
 
 
 def test_an_exact_number_is_a_number_and_no_text() -> None:

@@ -1,0 +1,1 @@
+"""Small strategies to be read, run and changed. Nothing else of csbook uses them."""
