@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from csbook.account import Account, Exposure
-from csbook.errors import OrderRefused, TradeError
+from csbook.errors import TradeError
 from csbook.guard.fallback import Mode
 from csbook.guard.tripwire import Tripwire
-from csbook.sim import Faults, LocalVenue, Terms
+from csbook.sim import Faults, Terms
 from csbook.trader import OWN, Trader
 from csbook.types import OrderStatus, Side
 from trading import exchange, shifted, touch, trader_of
@@ -285,7 +285,9 @@ class Schedule:
     def _do_hand_cancels(self) -> None:
         found = self.venue.account.open_orders
         if found:
-            ending = self.dice.choice((OrderStatus.CANCELED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED))
+            ending = self.dice.choice(
+                (OrderStatus.CANCELED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED)
+            )
             self.venue.cancel_by_hand(self.dice.choice(found).order_id, ending)
 
     def _do_market(self) -> None:
@@ -393,7 +395,9 @@ class Schedule:
         theirs = {order.order_id: order for order in truth.orders}
         known = {order.order_id: order for order in mine.orders.values() if order.order_id}
         self._same(
-            "open orders", {order.order_id for order in mine.open_orders()}, {order.order_id for order in truth.open_orders}
+            "open orders",
+            {order.order_id for order in mine.open_orders()},
+            {order.order_id for order in truth.open_orders},
         )
         for order_id, order in known.items():
             other = theirs[order_id]
@@ -433,8 +437,11 @@ class Schedule:
         legs = {leg.position_side: leg for leg in ((position.legs or (position,)) if position is not None else ())}
         for leg in (other.legs or (other,)) if other is not None else ():
             if leg.size:
-                found = legs.get(leg.position_side)
-                self._same(f"leg {leg.position_side}", found and (found.size, found.entry_price), (leg.size, leg.entry_price))
+                # one leg alone is listed as a position is: which one it is shows when it is named
+                found = legs.get(leg.position_side) or (legs.get("BOTH") if len(legs) == 1 else None)
+                self._same(
+                    f"leg {leg.position_side}", found and (found.size, found.entry_price), (leg.size, leg.entry_price)
+                )
 
     def _exposure(self) -> Exposure:
         long, short = self._worst()
@@ -444,8 +451,3 @@ class Schedule:
     def _same(self, what: str, one: Any, two: Any) -> None:
         if one != two:
             raise Divergence(f"{what}: {one}, and the venue has {two}")
-
-
-__all__ = ["Divergence", "OrderRefused", "Schedule"]
-
-_ = LocalVenue
