@@ -16,7 +16,7 @@ from csbook.cli.quoting import Level, Own
 from csbook.cli.scene import Scene
 from csbook.types import Side, State, Trade
 
-__all__ = ["head", "pane", "profit", "quote"]
+__all__ = ["head", "held", "pane", "profit", "quote"]
 
 NEAR_LEVELS = 5  # of the second imbalance
 SHORT = (1, 3, 5, 6, 7)  # the figures that stay where there is no room for all
@@ -69,6 +69,11 @@ def profit(own: Own) -> str:
     return figures.NOTHING if own.pnl is None else f"{own.pnl:+.4f}"
 
 
+def held(own: Own) -> str:
+    """The position with its sign."""
+    return f"{own.position:+f}" if own.position else "0"
+
+
 def quote(levels: Sequence[Level]) -> str:
     """The best of one's own orders of a side, and how many prices there are behind it."""
     if not levels:
@@ -81,7 +86,7 @@ def _told(own: Own) -> list[tuple[str, str, Style]]:
     halted = [("", "HALTED", BAD)] if own.halted is not None else []
     return [
         *halted,
-        ("position", f"{own.position:+f}", OWN),
+        ("position", held(own), OWN),
         ("P&L", profit(own), STRONG),
         ("fills", f"{own.fills}", STRONG),
     ]
@@ -93,7 +98,7 @@ def _own(own: Own, grid: Grid, width: int) -> list[Row]:
         fill([(" own", QUIET)], width),
         paint.pair("bid", quote(own.bids), width, OWN),
         paint.pair("ask", quote(own.asks), width, OWN),
-        paint.pair("position", f"{own.position:+f}", width, OWN),
+        paint.pair("position", held(own), width, OWN),
         paint.pair("entry", entry, width, STRONG),
         paint.pair("P&L", profit(own), width, STRONG),
         paint.pair("orders, fills", f"{figures.count(own.orders)}, {figures.count(own.fills)}", width, STRONG),
