@@ -66,32 +66,26 @@ class Spoken:
 
 
 def _bybit(number: int, bids: Pairs, asks: Pairs, kind: str = "delta") -> bytes:
-    return (
-        '{"topic":"orderbook.50.BTCUSDT","type":"%s","ts":1687940967466,"data":{"s":"BTCUSDT","b":%s,"a":%s,"u":%d,'
-        '"seq":66544703342},"cts":1687940967464}' % (kind, packed(bids), packed(asks), number)
-    ).encode()
+    data = f'{{"s":"BTCUSDT","b":{packed(bids)},"a":{packed(asks)},"u":{number},"seq":66544703342}}'
+    head = f'{{"topic":"orderbook.50.BTCUSDT","type":"{kind}","ts":1687940967466,"data":'
+    return f'{head}{data},"cts":1687940967464}}'.encode()
 
 
 def _kucoin(number: int, bids: Pairs, asks: Pairs) -> bytes:
     side, (price, size) = ("buy", bids[0]) if bids else ("sell", asks[0])
-    return (
-        '{"topic":"/contractMarket/level2:XBTUSDTM","type":"message","subject":"level2","sn":%d,'
-        '"data":{"sequence":%d,"change":"%s,%s,%s","timestamp":1731897467182}}' % (number, number, price, side, size)
-    ).encode()
+    data = f'{{"sequence":{number},"change":"{price},{side},{size}","timestamp":1731897467182}}'
+    head = '{"topic":"/contractMarket/level2:XBTUSDTM","type":"message","subject":"level2"'
+    return f'{head},"sn":{number},"data":{data}}}'.encode()
 
 
 def _sio(number: int, bids: Pairs, asks: Pairs) -> bytes:
-    return (
-        '42/exchange_2,["FETCH_ORDER_BOOK_CS_PRO",{"s":"BTCUSDT","timestamp":%d,"bids":%s,"asks":%s}]'
-        % (number, packed(bids), packed(asks))
-    ).encode()
+    book = f'{{"s":"BTCUSDT","timestamp":{number},"bids":{packed(bids)},"asks":{packed(asks)}}}'
+    return f'42/exchange_2,["FETCH_ORDER_BOOK_CS_PRO",{book}]'.encode()
 
 
 def _hft(number: int, bids: Pairs, asks: Pairs) -> bytes:
-    return (
-        '{"t":%d,"m":"BTC/USDT","b":%s,"a":%s,"e":"COINSWITCHX","E":%d}'
-        % (number, packed(bids), packed(asks), number - 2)
-    ).encode()
+    levels = f'"b":{packed(bids)},"a":{packed(asks)}'
+    return f'{{"t":{number},"m":"BTC/USDT",{levels},"e":"COINSWITCHX","E":{number - 2}}}'.encode()
 
 
 def _snapshots(count: int) -> list[tuple[Pairs, Pairs]]:

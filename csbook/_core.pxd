@@ -9,7 +9,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef enum:
-    CSBOOK_LAYOUT = 1                   # raised with every change of BookHeader, Touch or the meaning of a section
+    CSBOOK_LAYOUT = 2                   # raised with every change of BookHeader, Touch or the meaning of a section
     CSBOOK_SYMBOL = 32                  # bytes for a symbol, its terminating zero included
 
 cdef enum StateCode:                    # the values of csbook.State
@@ -76,6 +76,7 @@ cdef struct BookHeader:
     int64_t quote_bid_size
     int64_t quote_ask
     int64_t quote_ask_size
+    int64_t quote_floor                 # a quote is newer than the levels if its id is above this; 0: above `sequence`
     # -- what was odd, counted
     int64_t crossed_since_ns            # monotonic; 0: not crossed
     int64_t crossed_messages
@@ -83,7 +84,7 @@ cdef struct BookHeader:
     uint64_t unsorted
     uint64_t merged
     uint64_t zero_sizes
-    uint64_t spare[7]
+    uint64_t spare[6]
 
 # One consistent reading of the touch.
 cdef struct Touch:
@@ -139,6 +140,7 @@ cdef struct Levels:
 cdef struct Message                     # core/scan.pxi
 cdef struct Table                       # core/tables.pxi
 cdef struct Directory
+cdef struct Entry
 
 cdef class Book:
     cdef BookHeader* header             # the block; replaced when it grows
@@ -209,6 +211,7 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef int lose(self, Py_ssize_t entry, int state, str why) except -1
     cdef int note(self, Py_ssize_t entry, int old, str why) except -1
     cdef int refuse(self, int status, object error) except -1
+    cdef bint concerns(self, const Entry* e) noexcept
     cdef object fault_error(self)
     cdef int refuse_fault(self) except -1
     cdef int finish(self, int outcome) except -1

@@ -155,7 +155,7 @@ class Feed:
 
     def __repr__(self) -> str:
         state = "open" if self._supervisor is not None else "closed" if self._entered else "not entered"
-        return f"<Feed {self._dialect.name} {' '.join(self.books)} {state}>"
+        return f"<Feed {self._dialect.name} {' '.join(self.books or self._symbols)} {state}>"
 
     async def __aenter__(self) -> Self:
         if self._entered:
@@ -284,7 +284,7 @@ class Feed:
                 if symbol not in held:
                     held[symbol] = None
                     fresh.append((channel, symbol))
-        names: dict[str, list[str]] = {}  # of the streams that feed a book
+        names: dict[str, dict[str, None]] = {}  # of the streams that feed a book
         others: dict[str, str] = {}
         try:
             for channel, symbol in fresh:
@@ -292,7 +292,7 @@ class Feed:
                 if channel not in _OF_BOOKS:
                     others.update(dict.fromkeys(streams, self._dialect.path(channel)))
                 elif channel == "book" or symbol in names:
-                    names.setdefault(symbol, []).extend(streams)
+                    names.setdefault(symbol, {}).update(dict.fromkeys(streams))
                 else:
                     raise UsageError(f"the touch of {symbol} comes with its book: subscribe to both at once")
             await self._learn(names)

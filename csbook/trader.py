@@ -19,15 +19,16 @@ from uuid import uuid4
 from csbook._core import Book
 from csbook.account import Account, Change, OrderChanged
 from csbook.credentials import Credentials
-from csbook.errors import BadMessage, CredentialsError, OrderRefused, OrderRejected, TradeError, UsageError
+from csbook.errors import BadMessage, HaltedError, OrderRefused, UsageError
 from csbook.guard.budget import RateBudget
 from csbook.guard.fallback import Fallback
 from csbook.guard.killswitch import Cause, KillSwitch
-from csbook.guard.latchfile import LatchFile, latch_path, state_directory
+from csbook.guard.latchfile import LatchFault, LatchFile, latch_path, state_directory
 from csbook.guard.resolve import Resolver
 from csbook.guard.schema import Action, SchemaMonitor
 from csbook.guard.tripwire import Tripwire, Tripwires
 from csbook.net.agenda import Agenda
+from csbook.net.commands import Commands, error_of, key_of
 from csbook.net.desk import Desk, RequestFailed, order_of
 from csbook.net.halt import Halts
 from csbook.net.inquiry import Polling, Resolving
@@ -41,7 +42,7 @@ from csbook.types import Alert, Instrument, Order, OrderStatus, Portfolio, Side,
 from csbook.venues import dialect as dialect_of
 from csbook.venues import private_shapes, trading_table
 from csbook.venues.grid import drafted, steps
-from csbook.wire.private import KeyExpired, OrderReport
+from csbook.wire.private import KeyExpired
 from csbook.wire.request import Failure, Verdict
 from csbook.wire.session import Malformed, Unknown
 from csbook.wire.userdata import PrivateEvent
@@ -54,14 +55,15 @@ HALT_FILE = "HALT"
 CallbackT = TypeVar("CallbackT", bound=Callable[..., object])
 
 
-class Followed(Protocol):
-    """What a trader wants of a ``Feed``."""
+class Books(Protocol):
+    """What a trader wants of a ``csbook.feed.Feed``."""
 
-    books: dict[str, Book]
+    @property
+    def books(self) -> Mapping[str, Book]: ...
 
-    def on_book(self, callback: Callable[[Book], object]) -> object: ...
+    def on_book(self, callback: Callable[[Book], object], /) -> object: ...
 
-    def on_state(self, callback: Callable[[Book, State, State, str], object]) -> object: ...
+    def on_state(self, callback: Callable[[Book, State, State, str], object], /) -> object: ...
 
 
 def trade(
@@ -139,41 +141,43 @@ class Trader:
             on_alert=self._alert,
         )
         self._desk = Desk(self._rest, self._trading, timing)
-        self._halts = Halts(self._desk, self.account, timing, took=self._took, tell=self._tell)
+        self._halts = Halts(self._desk, self.account, timing, took=self._took, tell=self._tell, ask=self._ask)
         self._fallback = Fallback(self._budgets("open_orders", "positions", "balances"))
         self._polling = Polling(self._desk, self.account, self._fallback, timing, took=self._took, tell=self._tell)
         resolver = Resolver(self._budgets("order")["order"])
         self._resolving = Resolving(self._desk, self.account, resolver, timing, took=self._took, tell=self._tell)
+        self._commands = Commands(
+            self._desk,
+            self.account,
+            self._resolving,
+            timing,
+            took=self._took,
+            tell=self._tell,
+            ask=self._ask,
+            rejected=self._rejected,
+        )
         self._vigil = Vigil(self.account, Tripwires(rules), timing, tell=self._tell, halt=self._halt)
         self._monitor = SchemaMonitor(private_shapes(venue))
         self._agenda = Agenda(
             timing,
             {"poll": self._polling, "resolve": self._resolving, "halt": self._halts, "watch": self._vigil},
         )
-        self._stream = PrivateStream(
-            self._rest,
-            self._trading,
-            setting=Setting(
-                origin=ws_origin,
-                path="",
-                messages_per_second=dialect.limits.messages_per_second,
-                stale_after=20.0,
-                policy=_policy or Policy(),
-            ),
-            timing=timing,
-            on_reports=self._reports,
-            on_lost=self._lost,
-            on_restored=self._restored,
-            on_message=self._message,
-            on_alert=self._alert,
+        self._setting = Setting(
+            origin=ws_origin,
+            path="",
+            messages_per_second=dialect.limits.messages_per_second,
+            stale_after=20.0,
+            policy=_policy or Policy(),
         )
+        self._stream: PrivateStream | None = None  # before it is entered
         self._on_event: list[Callable[[Change], object]] = []
         self._on_alert: list[Callable[[Alert], object]] = []
         self._signals: list[signal.Signals] = []
         self._entered = False
         self._open = False
+        self._leaving = False
         self._first = asyncio.Event()
-        self._counts = {"events": 0, "placed": 0, "rejected": 0, "unknown": 0, "canceled": 0, "halts": 0, "alerts": 0}
+        self._counts = {"events": 0, "halts": 0, "alerts": 0}
 
     def __repr__(self) -> str:
         state = "open" if self._open else "closed" if self._entered else "not entered"
@@ -199,6 +203,7 @@ class Trader:
             self._vigil.switch = self._switch()
             self._tell(self._killswitch.load(self._timing.now_ns()))
             await self._learn()
+            self._stream = self._private()
             await self._stream.open()
             self._open = True
             self._agenda.start()
@@ -224,18 +229,37 @@ class Trader:
 
     async def _leave(self) -> None:
         self._open = False
+        self._leaving = True
         for number in self._signals:
             asyncio.get_running_loop().remove_signal_handler(number)
         self._signals.clear()
         try:
             await self._agenda.close()
-            await self._stream.close("trader closed")
+            self._halts.close()
+            if self._stream is not None:
+                await self._stream.close("trader closed")
         finally:
             await self._rest.close()
 
+    def _private(self) -> PrivateStream:
+        return PrivateStream(
+            self._rest,
+            self._trading,
+            setting=self._setting,
+            timing=self._timing,
+            on_reports=self._reports,
+            on_lost=self._lost,
+            on_restored=self._restored,
+            on_message=self._message,
+            on_alert=self._alert,
+        )
+
     def _switch(self) -> KillSwitch:
-        """The latch of this account, kept in the state directory. Where there is none, it is halted and told so."""
-        directory = state_directory() if self._state_dir is None else Path(self._state_dir).absolute()
+        """The latch of this account, kept in the state directory. Where it cannot be kept, it is halted and told so."""
+        try:
+            directory = state_directory() if self._state_dir is None else Path(self._state_dir).absolute()
+        except LatchFault as fault:
+            raise UsageError(str(fault)) from None
         origin = str(self._rest_origin)
         path = latch_path(directory, self._trading.name, origin, self._credentials.api_key)
         told = {"venue": self._trading.name, "rest": origin}
@@ -245,11 +269,11 @@ class Trader:
         """The symbols' rules, without which nothing can be judged."""
         answer = await self._rest.send(self._trading.instruments(), patience=5.0)
         if answer.failure is not None:
-            raise self._error(answer.failure, "the symbols' rules")
+            raise error_of(answer.failure, "the symbols' rules")
         try:
             self.instruments = self._trading.read_instruments(answer.body, self._ticks)
         except BadMessage as error:
-            raise self._error(Failure(Verdict.REJECTED, str(error)), "the symbols' rules") from None
+            raise error_of(Failure(Verdict.REJECTED, str(error)), "the symbols' rules") from None
 
     def _budgets(self, *endpoints: str) -> dict[str, RateBudget]:
         limits = self._trading.limits
@@ -280,11 +304,15 @@ class Trader:
         An outcome that nobody knows (no answer within ``timeout`` seconds or at all, a 5xx) is no error: the order
         comes back UNKNOWN, counts as exposure, and is asked for until it is known.
 
-        Raises OrderRefused (off the grid, or what the venue lacks) and HaltedError: nothing was sent. OrderRejected:
+        Raises OrderRefused (off the grid, or what the venue lacks) and HaltedError (while all orders are being
+        cancelled, too): nothing was sent. OrderRejected:
         the venue said no. RequestError: it did not leave, or the venue refused it without looking.
         """
         self._demand_open()
         self._killswitch.admit()
+        if self._halts.under_way:  # re-armed before it was carried out, or the block is being left
+            text = "the open orders are being cancelled"
+            raise HaltedError(f"halted: {text}; nothing was sent", reason=text)
         draft = drafted(
             self._trading,
             self.instruments.get(symbol.upper() if isinstance(symbol, str) else ""),
@@ -299,44 +327,7 @@ class Trader:
             position_side=position_side,
             client_order_id=f"{OWN}{str(uuid4())[9:]}" if client_order_id is None else client_order_id,
         )
-        key = draft.client_order_id
-        order = Order(
-            draft.symbol,
-            draft.side,
-            draft.type,
-            Decimal(draft.size),
-            None if draft.price is None else Decimal(draft.price),
-            OrderStatus.PENDING,
-            key,
-            time_in_force=draft.time_in_force,
-            reduce_only=draft.reduce_only,
-            post_only=draft.post_only,
-            position_side=draft.position_side or "BOTH",
-        )
-        self._took(self.account.placing(order, self._timing.now_ns()))
-        self._resolving.sent(key, self._timing.now())
-        self._counts["placed"] += 1
-        try:
-            if timeout is None:
-                report = await self._desk.place(draft)
-            else:
-                async with self._timing.within(timeout):
-                    report = await self._desk.place(draft)
-        except RequestFailed as error:
-            self._not_placed(key, error.failure)
-        except TimeoutError:
-            self._not_known(key, f"no answer within {timeout:g} s")
-        except BaseException:
-            self._not_known(key, "given up while it was under way")
-            raise
-        else:
-            self._resolving.settled(key)
-            self._answered(report)
-            placed = self.account.orders[key]
-            if placed.status is OrderStatus.REJECTED:
-                self._rejection()
-                raise OrderRejected(f"{self._trading.title} rejected the order: {placed.reason}", order=placed)
-        return self.account.orders[key]
+        return await self._commands.place(draft, timeout)
 
     async def amend(self, order: Order | str, **changes: Any) -> Order:
         """Change a resting order where the venue can; OrderRefused, and nothing was sent, where it cannot."""
@@ -352,22 +343,7 @@ class Trader:
         and RequestError where the request did not leave. Where nobody knows the outcome it comes back as it is known.
         """
         self._demand_open()
-        key = order if isinstance(order, str) else order.client_order_id or f"#{order.order_id}"
-        known = self.account.orders.get(key)
-        if known is None:
-            raise UsageError(f"no order {key!r} is known")
-        if known.is_terminal:
-            return known
-        self._took(self.account.canceling(key, self._timing.now_ns()))
-        try:
-            report = await self._desk.cancel(
-                known.symbol, order_id=known.order_id, client_order_id=known.client_order_id
-            )
-        except RequestFailed as error:
-            return await self._not_canceled(key, error.failure)
-        self._counts["canceled"] += 1
-        self._answered(report)
-        return self.account.orders.get(key, known)
+        return await self._commands.cancel(order if isinstance(order, str) else key_of(order))
 
     async def cancel_all(self, symbol: str | None = None) -> tuple[str, ...]:
         """Cancel every open order, of one symbol or of all, those placed by others too. The ids that the venue names.
@@ -375,16 +351,7 @@ class Trader:
         Raises RequestError; what then became of the orders is asked for.
         """
         self._demand_open()
-        now_ns = self._timing.now_ns()
-        for order in self.account.open_orders(symbol):
-            self._took(self.account.canceling(order.client_order_id or f"#{order.order_id}", now_ns))
-        try:
-            return await self._desk.cancel_all(symbol)
-        except RequestFailed as error:
-            raise self._error(error.failure, "cancel_all") from None
-        finally:
-            self._fallback.demand(self._timing.now())
-            self._agenda.wake()
+        return await self._commands.cancel_all(symbol)
 
     # -- questions --------------------------------------------------------------------------------------------------
 
@@ -394,9 +361,9 @@ class Trader:
         try:
             reports, _, _ = await self._desk.open_orders(symbol)
         except RequestFailed as error:
-            raise self._error(error.failure, "open_orders") from None
+            raise error_of(error.failure, "open_orders") from None
         for report in reports:
-            self._answered(report)
+            self._commands.answered(report)
         return self.account.open_orders(symbol)
 
     async def closed_orders(self, symbol: str | None = None, since_ns: int | None = None) -> list[Order]:
@@ -405,7 +372,7 @@ class Trader:
         try:
             reports = await self._desk.closed_orders(symbol, since_ns)
         except RequestFailed as error:
-            raise self._error(error.failure, "closed_orders") from None
+            raise error_of(error.failure, "closed_orders") from None
         return [order_of(report, OWN) for report in reports]
 
     async def portfolio(self) -> Portfolio:
@@ -415,7 +382,7 @@ class Trader:
             snapshot = await self._desk.portfolio()
             self._took(self.account.reconcile(snapshot, self._timing.now_ns()))
         except RequestFailed as error:
-            raise self._error(error.failure, "portfolio") from None
+            raise error_of(error.failure, "portfolio") from None
         positions = tuple(position for position in self.account.positions.values() if position.size or position.legs)
         return Portfolio(positions, tuple(self.account.balances.values()))
 
@@ -434,15 +401,20 @@ class Trader:
     def halt(self, reason: str = "by hand") -> asyncio.Future[None]:
         """Refuse new orders from now on, over restarts too, and cancel every open one.
 
-        Latched when this returns; awaiting what it returns ends when the venue shows no open order.
+        Latched when this returns; awaiting what it returns ends when the venue shows no open order, and raises
+        HaltedError where the block was left before. Raises UsageError before the trader was entered.
         """
+        if not self._open and not self._leaving:
+            raise UsageError("the trader is not open: there is nothing to halt before its async with block")
         return self._halt(Cause.HAND, reason)
 
     def rearm(self, by: str = "by hand") -> None:
-        """Admit orders again. Raises HaltedError while a HALT file is there, or where that cannot be kept."""
+        """Admit orders again, as soon as those of before are cancelled.
+
+        Raises HaltedError while a HALT file is there, or where that cannot be kept.
+        """
         self._demand_open()
-        self._alert(self._killswitch.rearm(by, self._timing.now_ns()))
-        self._tripwires.reset()
+        self._alert(self._vigil.rearm(by))
         self._monitor.forget()
 
     def halt_on(self, number: signal.Signals) -> None:
@@ -452,7 +424,7 @@ class Trader:
         self._signals.append(number)
 
     def _halt(self, cause: Cause, reason: str) -> asyncio.Future[None]:
-        self._tell(self._killswitch.trip(cause, reason, self._timing.now_ns()))
+        self._tell(self._vigil.trip(cause, reason))
         self._counts["halts"] += 1
         ended = self._halts.begin()
         self._agenda.wake()
@@ -470,8 +442,8 @@ class Trader:
         self._on_alert.append(callback)
         return callback
 
-    def follow(self, feed: Followed) -> None:
-        """Let the books and trades of a feed serve queue estimates, P&L, and the rules on stale books and losses."""
+    def follow(self, feed: Books) -> None:
+        """Let the books of a feed serve queue estimates, P&L, and the rules on stale books and losses."""
         feed.on_book(self._book)
         feed.on_state(self._state)
         for book in feed.books.values():
@@ -485,14 +457,15 @@ class Trader:
         """
         return {
             **self._counts,
+            **self._commands.counts,
             **self.account.counts,
             "requests": self._rest.requests,
             "retries": self._rest.retries,
             "lost": self._rest.lost,
             "snapshots": self._polling.snapshots,
             "questions": self._resolving.questions,
-            "reconnects": self._stream.reconnects,
-            "malformed": self._stream.malformed,
+            "reconnects": 0 if self._stream is None else self._stream.reconnects,
+            "malformed": 0 if self._stream is None else self._stream.malformed,
             "fills": len(self.account.fills),
             "open_orders": len(self.account.open_orders()),
         }
@@ -503,22 +476,16 @@ class Trader:
         self._counts["events"] += 1
         now_ns = self._timing.now_ns()
         for event in events:
-            if isinstance(event, Malformed | Unknown | KeyExpired):
+            if isinstance(event, Unknown | KeyExpired):
+                continue
+            if isinstance(event, Malformed):
+                self._ask()  # what it should have said is not known
                 continue
             try:
                 self._took(self.account.apply(event, now_ns))
             except BadMessage as error:
                 self._alert(Alert("schema", f"a private event was refused: {error}"))
-                self._fallback.demand(self._timing.now())
-                self._agenda.wake()
-
-    def _answered(self, report: OrderReport) -> None:
-        try:
-            self._took(self.account.apply(report, self._timing.now_ns()))
-        except BadMessage as error:
-            self._alert(Alert("schema", f"an answer about an order was refused: {error}"))
-            self._fallback.demand(self._timing.now())
-            self._agenda.wake()
+                self._ask()
 
     def _message(self, message: Any, receive_time_ns: int) -> None:
         """A private message as it came, before it is read: does it still look as it should?"""
@@ -528,12 +495,11 @@ class Trader:
             if drift.action is Action.HALT:
                 self._halt(Cause.SCHEMA, str(drift))
             elif drift.action is Action.DEGRADE:
-                self._fallback.demand(self._timing.now())
-                self._agenda.wake()
+                self._ask()
 
     def _lost(self, reason: str) -> None:
-        if not self._open:
-            return  # it is being left
+        if self._leaving:
+            return
         now = self._timing.now()
         self._tripwires.stream(False, now)
         self._tell(self._fallback.lost(now))
@@ -555,12 +521,23 @@ class Trader:
     def _took(self, changes: Iterable[Change]) -> None:
         """What the account learned goes to those who listen, in order."""
         for change in changes:
-            if isinstance(change, OrderChanged) and change.order.status is OrderStatus.UNKNOWN:
-                self._agenda.wake()
+            if isinstance(change, OrderChanged):
+                if change.order.status is OrderStatus.UNKNOWN:
+                    self._agenda.wake()
+                elif change.old_status is OrderStatus.UNKNOWN:
+                    self._resolving.settled(change.order.client_order_id)
             for callback in tuple(self._on_event):
                 self._call(callback, change)
         if self._polling.snapshots:
             self._first.set()
+
+    def _ask(self) -> None:
+        """Something was seen that cannot be right, or missed: ask for the whole account."""
+        self._fallback.demand(self._timing.now())
+        self._agenda.wake()
+
+    def _rejected(self) -> None:
+        self._vigil.rejected()
 
     def _tell(self, alerts: Iterable[Alert]) -> None:
         for alert in alerts:
@@ -579,61 +556,6 @@ class Trader:
             context = {"message": f"csbook: callback {name} raised", "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
 
-    # -- what did not work ------------------------------------------------------------------------------------------
-
     def _demand_open(self) -> None:
         if not self._open:
             raise UsageError("the trader is not open: it serves inside of its async with block")
-
-    def _not_placed(self, key: str, failure: Failure) -> None:
-        """Say what became of an order whose placing failed; raises unless nobody knows."""
-        if failure.verdict is Verdict.UNKNOWN:
-            self._not_known(key, failure.text)
-            return
-        self._resolving.settled(key)
-        self._took(self.account.refused(key, failure.text, self._timing.now_ns()))
-        order = self.account.orders[key]
-        if failure.verdict in (Verdict.REJECTED, Verdict.DUPLICATE, Verdict.NOT_FOUND):
-            self._rejection()
-            text = f"{self._trading.title} rejected the order: {failure.text}"
-            raise OrderRejected(text, order=order, code=failure.code)
-        raise self._error(failure, "the order")
-
-    def _not_known(self, key: str, reason: str) -> None:
-        self._counts["unknown"] += 1
-        self._took(self.account.unknown(key, reason, self._timing.now_ns()))
-        self._agenda.wake()
-
-    async def _not_canceled(self, key: str, failure: Failure) -> Order:
-        if failure.verdict is Verdict.UNKNOWN:
-            self._fallback.demand(self._timing.now())
-            self._agenda.wake()
-            return self.account.orders[key]
-        self._took(self.account.cancel_refused(key, failure.text, self._timing.now_ns()))
-        known = self.account.orders[key]
-        if failure.verdict in (Verdict.NOT_FOUND, Verdict.REJECTED):
-            # it may have ended while the request was on its way
-            try:
-                report, _ = await self._desk.order(
-                    known.symbol, order_id=known.order_id, client_order_id=known.client_order_id
-                )
-                self._answered(report)
-            except RequestFailed:
-                self._fallback.demand(self._timing.now())
-                self._agenda.wake()
-            known = self.account.orders[key]
-            if known.is_terminal:
-                return known
-            text = f"{self._trading.title} did not cancel the order: {failure.text}"
-            raise OrderRejected(text, order=known, code=failure.code)
-        raise self._error(failure, "the cancel")
-
-    def _rejection(self) -> None:
-        self._counts["rejected"] += 1
-        self._tripwires.rejected(self._timing.now())
-        self._agenda.wake()
-
-    def _error(self, failure: Failure, what: str) -> TradeError:
-        if failure.verdict is Verdict.KEY:
-            return CredentialsError(f"{what}: {failure.text}")
-        return failure.error(what)

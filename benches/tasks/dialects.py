@@ -1,4 +1,4 @@
-"""A message of each dialect, bytes to touch; Binance's and CoinSwitch's own are the tasks ``delta`` and ``snapshot``."""
+"""A message of each dialect, bytes to touch; Binance's and CoinSwitch's are the tasks ``delta`` and ``snapshot``."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ BadMessage naming the field, and the account is as it was. Times named ``now_ns`
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -14,12 +14,13 @@ from types import MappingProxyType
 
 from csbook._core import Book, Top
 from csbook.account.balances import Balances
-from csbook.account.changes import BalanceChanged, Change, FillSeen, OrderChanged, PositionChanged
-from csbook.account.exact import ZERO, add, multiply, number, subtract
+from csbook.account.changes import BalanceChanged, Change, FillSeen, OrderChanged
+from csbook.account.exact import ZERO, add, number, subtract
+from csbook.account.holdings import Holdings, check_position
 from csbook.account.ladder import Ladder
 from csbook.account.orders import Entry, check_report, join, status_of
 from csbook.account.path import Held
-from csbook.account.positions import Exposure, Leg, whole
+from csbook.account.positions import Exposure, Leg
 from csbook.account.resting import Resting
 from csbook.errors import BadMessage, OrderRefused, UsageError
 from csbook.types import Balance, Fill, Order, OrderStatus, Position, Trade
@@ -30,7 +31,6 @@ __all__ = ["Account"]
 _PENDING, _UNKNOWN, _REJECTED = OrderStatus.PENDING, OrderStatus.UNKNOWN, OrderStatus.REJECTED
 _FILLED = OrderStatus.FILLED
 _PATIENCE = 3  # how often a venue that has never told an order's totals is asked for them
-_HALF = Decimal("0.5")
 
 
 class Account:
@@ -55,17 +55,15 @@ class Account:
             raise UsageError(f"no such account: grace_ns {grace_ns}, skew_ns {skew_ns}, history {history}")
         self._own_prefix = own_prefix
         self._grace_ns = grace_ns
-        self._skew_ns = skew_ns
         self._history = history
         self._entries: dict[str, Entry] = {}
         self._orders: dict[str, Order] = {}
         self._by_order_id: dict[tuple[str, str], Entry] = {}
-        self._ended: dict[str, None] = {}  # keys, the one that ended first in front
+        self._ended: OrderedDict[str, None] = OrderedDict()  # keys, the one that ended first in front
         self._unresolved: dict[str, Entry] = {}
         self._open: dict[str, Entry] = {}
         self._short: dict[str, Entry] = {}  # ended with more filled than their known fills
-        self._legs: dict[str, dict[str, Leg]] = {}  # by symbol, then by position side
-        self._positions: dict[str, Position] = {}
+        self._holdings = Holdings(skew_ns)
         self._balances = Balances()
         self._commissions: dict[str, Decimal] = {}
         self._tells_totals = False  # the venue has told the totals of an order
@@ -75,7 +73,7 @@ class Account:
         self._counts = {"duplicates": 0, "gaps": 0, "incomplete": 0, "stale": 0, "revived": 0}
         self.fills: deque[Fill] = deque(maxlen=history)
         self.orders: Mapping[str, Order] = MappingProxyType(self._orders)
-        self.positions: Mapping[str, Position] = MappingProxyType(self._positions)
+        self.positions: Mapping[str, Position] = self._holdings.view
         self.balances: Mapping[str, Balance] = self._balances.view
         self.commissions: Mapping[str, Decimal] = MappingProxyType(self._commissions)
 
@@ -88,7 +86,7 @@ class Account:
 
     def order(self, *, order_id: str, symbol: str | None = None) -> Order | None:
         """By the venue's id; ``symbol`` where ids are the symbol's own. O(1), O(symbols) without a symbol."""
-        symbols = list(self._legs) if symbol is None else [symbol]
+        symbols = self._holdings.symbols() if symbol is None else [symbol]
         for name in symbols:
             entry = self._by_order_id.get((name, order_id))
             if entry is not None:
@@ -118,43 +116,16 @@ class Account:
 
     def exposure(self, symbol: str) -> Exposure:
         """The position and its worst cases; the rule and its proof stand in ``csbook/account/positions.py``. O(1)."""
-        legs = self._legs.get(symbol)
-        if not legs:
-            return Exposure(ZERO, ZERO, ZERO)
-        position = long = short = ZERO
-        settled = True
-        for leg in legs.values():
-            position = add(position, leg.size)
-            long = add(long, add(leg.high, leg.may_buy))
-            short = add(short, subtract(leg.low, leg.may_sell))
-            settled = settled and leg.settled
-        return Exposure(position, long, short, settled)
+        return self._holdings.exposure(symbol)
 
     def realised_pnl(self, symbol: str) -> Decimal:
         """Of the orders that are known here, before commission: the venue's figures where told, else computed."""
-        position = self._positions.get(symbol)
+        position = self.positions.get(symbol)
         return ZERO if position is None else position.realised_pnl
 
     def unrealised_pnl(self, symbol: str, book: Book) -> Decimal | None:
         """At the mid of the book, exact as far as the entry price is; 0 when flat; None while the book has no mid."""
-        if book.symbol != symbol:
-            raise UsageError(f"the book is of {book.symbol}; expected one of {symbol}")
-        position = self._positions.get(symbol)
-        if position is None:
-            return ZERO
-        parts = [part for part in (position.legs or (position,)) if part.size]
-        if not parts:
-            return ZERO
-        top = book.top()
-        if not (top.bid_size_raw and top.ask_size_raw):
-            return None
-        mid = multiply(Decimal(top.bid_raw + top.ask_raw), _HALF).scaleb(-top.price_decimals)
-        total = ZERO
-        for part in parts:
-            if part.entry_price is None:
-                return None
-            total = add(total, multiply(subtract(mid, part.entry_price), part.size))
-        return total
+        return self._holdings.unrealised_pnl(symbol, book)
 
     def ladder(self, symbol: str) -> Ladder:
         """Own resting orders by price; live, not to be changed."""
@@ -260,9 +231,10 @@ class Account:
         if isinstance(report, OrderReport):
             self._apply_order(report, now_ns, now_ns, changes)
         elif isinstance(report, PositionReport):
-            self._check_position(report)
+            check_position(report)
             held = Held(report.size, report.event_time_ns, now_ns, report.entry_price)
-            self._apply_position(report, held, changes)
+            if not self._holdings.report(report, held, changes):
+                self._counts["stale"] += 1
         elif isinstance(report, BalanceReport):
             self._balances.check(report)
             change = self._balances.event(report, now_ns)
@@ -291,7 +263,7 @@ class Account:
             check_report(row)
             self._find(row)
         for position in snapshot.positions or ():
-            self._check_position(position)
+            check_position(position)
         for balance in snapshot.balances or ():
             self._balances.check(balance)
         changes: list[Change] = []
@@ -303,7 +275,7 @@ class Account:
             for row in snapshot.orders:
                 self._apply_order(row, now_ns, asked_ns - 1, changes)
         if snapshot.positions is not None:
-            self._reconcile_positions(snapshot.positions, asked_ns, answered_ns, changes)
+            self._counts["stale"] += self._holdings.reconcile(snapshot.positions, asked_ns, answered_ns, changes)
         if snapshot.balances is not None:
             changes += [BalanceChanged(*change) for change in self._balances.answer(snapshot.balances, asked_ns)]
         return changes
@@ -366,7 +338,7 @@ class Account:
         if told is not None and report.fill is not None:
             before = subtract(told, report.fill.size)
         time_ns = report.event_time_ns
-        leg = self._leg(order.symbol, order.position_side)
+        leg = self._holdings.leg(order.symbol, order.position_side)
         rise = subtract(order.filled, path.known)
         if rise:
             price = entry.price_of(rise, report)
@@ -392,7 +364,7 @@ class Account:
             entry.realised = realised
         self._pay(entry, leg)
         leg.evaluate()
-        self._publish(order.symbol, changes)
+        self._holdings.publish(order.symbol, changes)
 
     def _pay(self, entry: Entry, leg: Leg) -> None:
         """Commission as the fills tell it by now; on the position it is what was paid in the asset that its symbol
@@ -401,12 +373,14 @@ class Account:
         paid, counted = entry.fills.commissions(entry.order.filled), entry.commissions
         if paid == counted:
             return
-        for asset in {*paid, *counted}:
-            more = subtract(paid.get(asset, ZERO), counted.get(asset, ZERO))
+        for asset in paid if counted.keys() <= paid.keys() else {*paid, *counted}:
+            more = paid.get(asset, ZERO)
+            if asset in counted:
+                more = subtract(more, counted[asset])
             self._commissions[asset] = add(self._commissions.get(asset, ZERO), more)
             if asset and leg.symbol.endswith(asset):
                 leg.commission = add(leg.commission, more)
-        entry.commissions = dict(paid)
+        entry.commissions = paid.copy()
 
     def _find(self, report: OrderReport) -> Entry | None:
         """The order that a report is about. One that has the client id of another order is not that order."""
@@ -474,7 +448,7 @@ class Account:
         twice.
         """
         self._resting.hide(other)
-        leg = self._leg(other.order.symbol, other.order.position_side)
+        leg = self._holdings.leg(other.order.symbol, other.order.position_side)
         leg.may(other.path.sign, other.may_fill.copy_negate())
         self._drop(other.key)
         other.path.placed_ns = entry.path.placed_ns
@@ -502,7 +476,7 @@ class Account:
         order, key = entry.order, entry.key
         may_fill = entry.open_size
         if may_fill != entry.may_fill:
-            leg = self._leg(order.symbol, order.position_side)
+            leg = self._holdings.leg(order.symbol, order.position_side)
             leg.may(entry.path.sign, subtract(may_fill, entry.may_fill))
             entry.may_fill = may_fill
         if entry.wanting and (self._tells_totals or entry.answers < _PATIENCE):
@@ -530,7 +504,7 @@ class Account:
         self._drop(key)
         if self._by_order_id.get((order.symbol, order.order_id)) is entry:
             del self._by_order_id[order.symbol, order.order_id]
-        self._leg(order.symbol, order.position_side).forget(entry.path)
+        self._holdings.leg(order.symbol, order.position_side).forget(entry.path)
 
     def _conclude(self, entry: Entry, status: OrderStatus, reason: str, now_ns: int) -> list[Change]:
         """Our own word on an order that the venue has not spoken of."""
@@ -573,72 +547,3 @@ class Account:
             if entry.heard_ns < asked_ns:
                 entry.wanted = True
                 self._unresolved[entry.key] = entry
-
-    # -- positions
-
-    def _leg(self, symbol: str, position_side: str) -> Leg:
-        legs = self._legs.get(symbol)
-        if legs is None:
-            legs = self._legs[symbol] = {}
-        leg = legs.get(position_side)
-        if leg is None:
-            leg = legs[position_side] = Leg(symbol, position_side, self._skew_ns)
-        return leg
-
-    @staticmethod
-    def _check_position(report: PositionReport) -> None:
-        if not report.symbol:
-            raise BadMessage("a position report needs a symbol", field="symbol")
-        if report.position_side not in ("BOTH", "LONG", "SHORT"):
-            raise BadMessage(
-                f"position_side is {report.position_side!r}; expected BOTH, LONG or SHORT", field="position_side"
-            )
-        number(report.size, "size", low=None)
-        number(report.entry_price, "entry_price", low=None)
-
-    def _apply_position(self, report: PositionReport, held: Held, changes: list[Change]) -> None:
-        leg = self._leg(report.symbol, report.position_side)
-        if not leg.report(held):
-            self._counts["stale"] += 1
-            return
-        if report.leverage is not None:
-            leg.leverage = report.leverage
-        leg.margin_type = report.margin_type or leg.margin_type
-        leg.evaluate()
-        if held.asked_ns:
-            leg.learn_base()
-        self._publish(report.symbol, changes)
-
-    def _reconcile_positions(
-        self, rows: tuple[PositionReport, ...], asked_ns: int, answered_ns: int, changes: list[Change]
-    ) -> None:
-        listed = {(row.symbol, row.position_side): row for row in rows}
-        for symbol, legs in self._legs.items():
-            for side in legs:
-                listed.setdefault((symbol, side), PositionReport(symbol, ZERO, position_side=side))
-        for row in listed.values():
-            held = Held(row.size, row.event_time_ns, answered_ns, row.entry_price, asked_ns, answered_ns)
-            self._apply_position(row, held, changes)
-
-    def _publish(self, symbol: str, changes: list[Change]) -> None:
-        old = self._positions.get(symbol)
-        new = whole(symbol, list(self._legs[symbol].values()))
-        if old is None and not new.size and not new.realised_pnl and not new.commission:
-            return
-        self._positions[symbol] = new
-        if old is None or _differ(old, new):
-            changes.append(PositionChanged(new, old))
-
-
-def _differ(old: Position, new: Position) -> bool:
-    """In anything but the time."""
-    return (
-        old.size != new.size
-        or old.entry_price != new.entry_price
-        or old.realised_pnl != new.realised_pnl
-        or old.commission != new.commission
-        or old.leverage != new.leverage
-        or old.margin_type != new.margin_type
-        or len(old.legs) != len(new.legs)
-        or any(map(_differ, old.legs, new.legs))
-    )

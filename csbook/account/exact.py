@@ -20,6 +20,8 @@ _DOOR = Context(prec=DIGITS, Emax=DIGITS, Emin=-DIGITS, traps=[Inexact, InvalidO
 _ROUNDED = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 
 ZERO = Decimal(0)
+_LIMIT = Decimal(10) ** (DIGITS + 1)
+_LOWEST = -_LIMIT
 
 add = _EXACT.add
 subtract = _EXACT.subtract
@@ -32,10 +34,10 @@ def number(value: Decimal | None, field: str, *, low: Decimal | None = ZERO) -> 
     if value is None:
         return
     try:
-        if value.is_finite() and (low is None or value >= low):
+        if (_LOWEST if low is None else low) <= value < _LIMIT:  # a nan raises
             _DOOR.plus(value)
             return
-    except (AttributeError, DecimalException):
+    except (TypeError, DecimalException):
         pass
     least = "" if low is None else f" of at least {low}"
     raise BadMessage(f"{field} is {value!r}; expected a Decimal{least} with at most {DIGITS} digits", field=field)

@@ -92,8 +92,8 @@ class Entry:
     """An order and what the account remembers beside it. ``order`` is replaced, never changed."""
 
     __slots__ = (
-        "answers", "commissions", "cost", "displayed", "estimated", "fills", "heard_ns", "inferred", "key", "may_fill", "order", "path",
-        "realised", "told_at", "unknown_ns", "unsure", "vanished", "wanted", "word",
+        "answers", "commissions", "cost", "displayed", "estimated", "fills", "heard_ns", "inferred", "key",
+        "may_fill", "order", "path", "realised", "told_at", "unknown_ns", "unsure", "vanished", "wanted", "word",
     )  # fmt: skip
 
     def __init__(self, key: str, order: Order) -> None:

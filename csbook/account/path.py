@@ -130,8 +130,9 @@ class Path:
             for point in self.points:
                 if point.filled > reached and seen(point, held):
                     reached = point.filled
-            low = min(low, reached)
-        if not reports:
+            if reached < low:
+                low = reached
+        if not reports or (low == self.settled and self.points):
             return False
         self.settled = low
         if low == self.known:

@@ -134,7 +134,8 @@ class Leg:
         """An order's quantity rose to ``filled``; what that realised by the average entry."""
         rise = subtract(filled, path.known)
         change = rise if path.sign > 0 else negate(rise)
-        self._question_base(path, Point(time_ns, received_ns, filled, before), change)
+        if self.anchor is not None and self.base is not None:
+            self._question_base(self.anchor, self.base, path, Point(time_ns, received_ns, filled, before), change)
         path.grow(time_ns, received_ns, filled, before)
         self.paths.add(path)
         self.net = add(self.net, change)
@@ -142,15 +143,12 @@ class Leg:
             self.changed_ns = time_ns
         return self.ledger.trade(change, price)
 
-    def _question_base(self, path: Path, point: Point, change: Decimal) -> None:
+    def _question_base(self, anchor: Held, base: Decimal, path: Path, point: Point, change: Decimal) -> None:
         """News of a fill that the base may have in it already: taken out where that is certain, or the base is given
         up.
         """
-        anchor = self.anchor
-        if anchor is None or self.base is None:
-            return
         if seen(point, anchor):
-            self.base = subtract(self.base, change)
+            self.base = subtract(base, change)
             return
         if 0 < anchor.answered_ns < path.placed_ns:
             return
@@ -208,8 +206,9 @@ class Leg:
             self.size = self.low = self.high = self.net if by_fills is None else by_fills
             self.settled = True
             return
-        if self.paths:
-            self.paths = {path for path in self.paths if not path.settle(reports)}
+        for path in list(self.paths):
+            if path.settle(reports):
+                self.paths.discard(path)
         low = high = guess = None
         agree = by_fills is not None
         for held in reports:

@@ -74,7 +74,7 @@ class Resting:
                 shown.change((order.side, price, change, order.event_time_ns, order.receive_time_ns))
 
     def net_of_own(self, book: Book, entries: Iterable[Entry]) -> Top:
-        """The touch without own orders; ``entries`` are all that may rest, for a book that was not asked about before."""
+        """The touch without own orders; ``entries`` are all that may rest, for a book not asked about before."""
         known = self._shown.get(book.symbol, [])
         for shown in known:
             if shown.book() is book:

@@ -334,12 +334,13 @@ cdef class Book:
     def fused_top(self):
         """The touch with the venue's own best bid and ask fused in, where their update id is newer than the book's.
 
-        The quote never changes levels or `best_*`. `sequence` and `event_time_ns` are then the quote's; the state stays the
-        book's. Without a newer quote it is top().
+        The quote never changes levels or `best_*`. `sequence` and `event_time_ns` are then the quote's (on Bybit its cross
+        sequence `seq`, since `u` counts each depth by itself); the state stays the book's. Without a newer quote it is top().
         """
         cdef Top top = self.read_top()
         cdef BookHeader* h = self.header
-        if h.quote_id > top.touch.sequence and h.quote_id != 0:
+        cdef int64_t floor = h.quote_floor if h.quote_floor != 0 else top.touch.sequence
+        if h.quote_id > floor and h.quote_id != 0:
             top.touch.sequence = h.quote_id
             top.touch.event_time_ns = h.quote_time_ns
             top.touch.bid = h.quote_bid if h.quote_bid_size else 0

@@ -80,8 +80,7 @@ cdef class Document:
     cdef object source                  # the same with numbers as their source text, once a side needs it
     cdef object bids
     cdef object asks
-    cdef object bid_size
-    cdef object ask_size
+    cdef list quote                     # what is a quote's alone, in the order of Message.quote: (value, keys down to it)
     cdef bytes change                   # keeps the text alive that the Message points to
     cdef list bids_path                 # keys from the payload down to the bids
     cdef list asks_path
@@ -102,7 +101,7 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
             if key.where & where and key.size == len(text) and memcmp(&key.text[0], <const char*>text, key.size) == 0:
                 found = key
                 break
-        if found == NULL:
+        if found == NULL or found.role == R_SKIP:
             continue
         role = found.role
         if role == R_DATA:
@@ -122,12 +121,19 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
         elif role == R_ASKS:
             doc.asks = value
             doc.asks_path = path + [word]
-        elif role == R_BID_SIZE:
-            doc.bid_size = value
-        elif role == R_ASK_SIZE:
-            doc.ask_size = value
+        elif role >= R_BID_PRICE:
+            if doc.quote is None:
+                doc.quote = [None, None, None, None]
+            doc.quote[role - R_BID_PRICE] = value, path + [word]
         elif role == R_ANSWER:
             m.event = EVENT_OTHER
+        elif role == R_CROSS or role == R_QUOTE_TIME:
+            if object_integer(value, &number) != OK or number < 0:
+                m.unquotable = True
+            elif role == R_CROSS:
+                m.cross = number
+            else:
+                m.quote_time_ns = number
         elif role == R_FIRST or role == R_LAST or role == R_PREVIOUS or role == R_TIME or role == R_STAMP:
             status = object_integer(value, &number)
             if status != OK:
@@ -168,18 +174,23 @@ cdef int document_object(Document doc, Message* m, Directory* d, const Table* ta
     return 0
 
 
+cdef object document_source(Document doc, list path):
+    """What stands there, with numbers as their source text."""
+    cdef object source
+    if doc.source is None:
+        doc.source = _text_loads(doc.payload)
+    source = doc.source
+    for word in path:
+        source = source[word]
+    return source
+
+
 cdef int document_side(Document doc, Message* m, const Entry* entry, bint asks) except -1:
     """Levels of one side into the Message's scratch, faults noted."""
     cdef object side = doc.asks if asks else doc.bids
-    cdef object source
     cdef int status
     if has_numbers(side):
-        if doc.source is None:
-            doc.source = _text_loads(doc.payload)
-        source = doc.source
-        for word in (doc.asks_path if asks else doc.bids_path):
-            source = source[word]
-        side = source
+        side = document_source(doc, doc.asks_path if asks else doc.bids_path)
     if not isinstance(side, list):
         status = BAD_TYPE
         m.scan.index = -1
@@ -196,19 +207,29 @@ cdef int document_side(Document doc, Message* m, const Entry* entry, bint asks) 
     return 0
 
 
-cdef int document_quote(Document doc, Message* m, const Entry* entry) except -1:
+cdef int document_quote(Document doc, Message* m, const Entry* entry, const Table* table) except -1:
+    """The slow twin of message_quote."""
     cdef int needed = -1
     cdef int i
-    if doc.bids is None or doc.asks is None or doc.bid_size is None or doc.ask_size is None:
+    cdef list found = doc.quote
+    if not quotable(m):
         return 0
-    if not m.seen >> R_LAST & 1 or m.fault != OK:
+    if table.event_quote_size:
+        found = [None, None, None, None] if found is None else list(found)
+        found[0] = (doc.bids, doc.bids_path) if isinstance(doc.bids, str) else None
+        found[2] = (doc.asks, doc.asks_path) if isinstance(doc.asks, str) else None
+    elif m.seen & (1 << R_BIDS | 1 << R_ASKS):
         return 0
-    for i, value in enumerate((doc.bids, doc.bid_size, doc.asks, doc.ask_size)):
+    if found is None or None in found:
+        return 0
+    for i, (value, path) in enumerate(found):
+        if not isinstance(value, str):
+            value = document_source(doc, path)
         if not isinstance(value, str) or parsed_number(
             value, entry.size_decimals if i & 1 else entry.price_decimals, &m.quote[i], &needed
         ) != OK:
             return 0
-    m.quoted = True
+    m.quoted = table.event_quote_size != 0 or min(m.quote[0], m.quote[1], m.quote[2], m.quote[3]) > 0
     return 0
 
 

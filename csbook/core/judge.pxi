@@ -7,7 +7,7 @@
 cdef dict _FIELDS = {
     R_TOPIC: "stream", R_EVENT: "event", R_SYMBOL: "symbol", R_FIRST: "first update id", R_LAST: "last update id",
     R_PREVIOUS: "previous update id", R_TIME: "event time", R_BIDS: "bids", R_ASKS: "asks",
-    R_BID_SIZE: "bid size", R_ASK_SIZE: "ask size", R_KIND: "type", R_CHANGE: "change", R_STAMP: "timestamp",
+    R_KIND: "type", R_CHANGE: "change", R_STAMP: "timestamp",
 }
 
 
@@ -102,6 +102,8 @@ cdef class Judge:
         if e.bound and channel != e.channel and e.channel != CHANNEL_UNKNOWN:
             # another channel; on a diff book that is not joined yet, the venue's snapshots are what it needs
             if not (snapshot and e.channel == CHANNEL_DIFF and e.phase != PHASE_CHAINED):
+                if channel == self.table.quote_channel and channel != CHANNEL_DIFF:
+                    self.fuse()
                 return OUT_COLD
         elif e.bound and e.channel == CHANNEL_UNKNOWN and channel == CHANNEL_DIFF:
             return OUT_COLD
@@ -326,10 +328,15 @@ cdef class Judge:
         cdef Message* m = self.message
         cdef Book book = <Book>e.book
         cdef int old = book.header.state
+        cdef int64_t quote_floor
         cdef int status
         if state == STATE_LIVE:
             state = settled_state(book.header, self.max_lag_ns, m.time_ns, receive_time_ns)
         with cython.critical_section(book):
+            quote_floor = book.header.quote_floor
+            if self.table.quote_channel != 0:
+                # moved before the levels, so that no older quote meets them
+                book.header.quote_floor = m.cross if m.cross > 0 else INT64_MAX
             if replace:
                 status = book_replace(
                     book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns,
@@ -337,6 +344,10 @@ cdef class Judge:
                 )
             else:
                 status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
+            if unlikely(status != OK):
+                book.header.quote_floor = quote_floor
+            elif unlikely(self.table.quote_channel != 0 and m.last == 1):
+                book_forget_quote(book.header)  # the service restarted: what it said before is no longer comparable
         if unlikely(status != OK):
             message_fault(m, R_BIDS, status, NULL)
             return self.refuse_fault()
@@ -437,20 +448,25 @@ cdef class Judge:
         cdef Entry* e
         cdef Book book
         cdef BookHeader* h
+        cdef int64_t number
         if m.entry < 0 or m.renamed:
             return 0
         e = &self.directory.entries[m.entry]
-        if self.document is None:
-            message_quote(m, e)
+        if self.table.quote_channel != 0:
+            message_levels(m, e, self.document)
+            message_touch(m)
+        elif self.document is None:
+            message_quote(m, e, self.table)
         else:
-            document_quote(<Document>self.document, m, e)
+            document_quote(<Document>self.document, m, e, self.table)
         book = <Book>e.book
+        number = m.cross if self.table.quote_channel != 0 else m.last
         with cython.critical_section(book):
             h = book.header
-            if m.quoted and m.last > h.quote_id:
+            if m.quoted and number > h.quote_id:
                 write_open(h)
-                h.quote_id = m.last
-                h.quote_time_ns = m.time_ns
+                h.quote_id = number
+                h.quote_time_ns = m.quote_time_ns if m.seen >> R_QUOTE_TIME & 1 else m.time_ns
                 h.quote_bid, h.quote_bid_size, h.quote_ask, h.quote_ask_size = m.quote[0], m.quote[1], m.quote[2], m.quote[3]
                 write_close(h)
                 self.quotes += 1
@@ -468,9 +484,16 @@ cdef class Judge:
         if m.topic == TOPIC_OTHER or m.event >= EVENT_QUOTE or m.named and m.entry < 0:
             return OUT_REFUSED          # whatever it was, it was no change of ours
         for i in range(self.directory.count):
-            if (m.entry < 0 or m.entry == i) and entry_sequenced(&self.directory.entries[i], self.table):
+            if (m.entry < 0 or m.entry == i) and self.concerns(&self.directory.entries[i]):
                 self.lose(i, STATE_GAP, f"change refused: {error}")
         return OUT_REFUSED
+
+    cdef bint concerns(self, const Entry* e) noexcept:
+        """Whether a message that could not be read may have been a change of this book."""
+        cdef Message* m = self.message
+        if m.topic == TOPIC_DEPTH and e.bound and e.channel != CHANNEL_UNKNOWN and m.channel != e.channel:
+            return False
+        return entry_sequenced(e, self.table)
 
     cdef object fault_error(self):
         """The first fault of the Message, as an exception."""

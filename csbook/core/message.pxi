@@ -21,8 +21,29 @@ cdef enum Event:
     EVENT_QUOTE = 2
     EVENT_OTHER = 3
 
+cdef enum:
+    HEAD_ROLES = 1 << R_TOPIC | 1 << R_EVENT | 1 << R_SYMBOL | 1 << R_KIND
+    HEAD_LEAST = 48                     # a shorter beginning is read as quickly as it is recognized
+    HEAD_MOST = 128
+
+cdef struct Head:                       # how the last message began, up to its first value that is no text, and what that says
+    char text[128]
+    Py_ssize_t size                     # 0: none
+    const Table* table
+    int guess
+    Py_ssize_t entry
+    bint named
+    bint renamed
+    Topic topic
+    Event event
+    Kind kind
+    int32_t channel
+    uint32_t seen
+    bint shaped
+
 cdef struct Message:
     Scan scan
+    Head head
     Py_ssize_t entry                    # -1: none found
     bint named                          # it says a symbol
     bint renamed                        # it says two
@@ -37,16 +58,18 @@ cdef struct Message:
     int64_t last
     int64_t previous
     int64_t time_ns
+    int64_t cross                       # what R_CROSS says; 0: nothing that could be read
+    int64_t quote_time_ns               # what R_QUOTE_TIME says
     Levels bids
     Levels asks
     const char* bids_at                 # levels still to be read, or a quote's price; its first byte
     const char* asks_at
-    const char* bid_size_at             # sizes of a quote
-    const char* ask_size_at
+    const char* quote_at[4]             # the same of what is a quote's alone, in the order of `quote`
     const char* change_at               # text of R_CHANGE
     Py_ssize_t change_size
     int64_t quote[4]                    # bid, bid size, ask, ask size, where `quoted`
     bint quoted
+    bint unquotable                     # something that only a quote needs is wrong
     int fault                           # the first field that is wrong: Status, and where
     int fault_role
     int fault_part
@@ -124,6 +147,10 @@ cdef void message_topic(Message* m, Directory* d, const Table* table, const char
             return
         at += 1
     else:
+        if size > 25 and memcmp(text, b"/contractMarket/tickerV2:", 25) == 0:
+            m.event = EVENT_QUOTE
+            message_entry(m, directory_find(d, text + 25, size - 25))
+            return
         if size < 24 or memcmp(text, b"/contractMarket/level2", 22) != 0:
             return
         at = 22
@@ -146,10 +173,17 @@ cdef int message_change(Message* m, const Entry* e, const char* text, Py_ssize_t
     cdef Levels* levels
     cdef Py_ssize_t first = 0, second
     cdef int64_t price = 0, quantity = 0
-    cdef int status
+    cdef const char* q
+    cdef bint quick
+    cdef int status = OK
     m.scan.needed = -1
     m.bids.count = 0
     m.asks.count = 0
+    # the closing quote behind the text is neither digit nor point
+    q = decimal_quick(text, e.price_decimals, &price)
+    quick = q != NULL and q[0] == c','
+    if quick:
+        first = q - text
     while first < size and text[first] != c',':
         first += 1
     second = first + 1
@@ -165,8 +199,9 @@ cdef int message_change(Message* m, const Entry* e, const char* text, Py_ssize_t
     else:
         message_fault(m, R_CHANGE, BAD_TYPE, NULL)
         return BAD_TYPE
-    status = decimal_exact(text, first, e.price_decimals, &price, &m.scan.needed)
-    if status == OK:
+    if not quick:
+        status = decimal_exact(text, first, e.price_decimals, &price, &m.scan.needed)
+    if status == OK and decimal_quick(text + second + 1, e.size_decimals, &quantity) != text + size:
         status = decimal_exact(text + second + 1, size - second - 1, e.size_decimals, &quantity, &m.scan.needed)
     if status == OK and price != 0:
         if not levels_room(levels, 1):
@@ -245,6 +280,20 @@ cdef const char* message_value(
     if role == R_ANSWER:
         m.event = EVENT_OTHER
         return skip_value(s, p, above)
+    if role == R_CROSS or role == R_QUOTE_TIME:
+        q = read_integer(s, p, &number)
+        if unlikely(q == NULL or number < 0):
+            m.unquotable = True
+            return skip_value(s, p, above)
+        if role == R_CROSS:
+            m.cross = number
+        else:
+            m.quote_time_ns = number
+        return q
+    if role >= R_BID_PRICE:
+        if p[0] == c'"' or c'0' <= p[0] <= c'9':
+            m.quote_at[role - R_BID_PRICE] = p
+        return skip_value(s, p, above)
     # text: mostly what it was the last time
     if role == R_TOPIC:
         q = spelt(&d.stream, p, s.end)
@@ -262,8 +311,7 @@ cdef const char* message_value(
     if q == NULL:
         return NULL
     if p[0] != c'"':
-        if role != R_BID_SIZE and role != R_ASK_SIZE:
-            message_fault(m, role, BAD_TYPE, p)
+        message_fault(m, role, BAD_TYPE, p)
         return q
     if role == R_EVENT:
         if q - p - 2 == table.event_depth_size and memcmp(p + 1, table.event_depth, q - p - 2) == 0:
@@ -281,29 +329,76 @@ cdef const char* message_value(
     elif role == R_CHANGE:
         m.change_at = p + 1
         m.change_size = q - p - 2
-    elif role == R_BID_SIZE:
-        m.bid_size_at = p
-    elif role == R_ASK_SIZE:
-        m.ask_size_at = p
     return q
 
 
+cdef inline void message_keep(Message* m, const Table* table, const char* upto, int guess) noexcept nogil:
+    """Remember how this message began, and what that said; the next one mostly begins so, too."""
+    cdef Head* h = &m.head
+    cdef Py_ssize_t size = upto - m.scan.begin
+    if (
+        size < HEAD_LEAST or size > HEAD_MOST or m.seen & ~<uint32_t>HEAD_ROLES or m.fault != OK or m.misnamed
+        or m.unquotable
+    ):
+        return
+    memcpy(h.text, m.scan.begin, size)
+    h.size = size
+    h.table = table
+    h.guess = guess
+    h.entry = m.entry
+    h.named = m.named
+    h.renamed = m.renamed
+    h.topic = m.topic
+    h.event = m.event
+    h.kind = m.kind
+    h.channel = m.channel
+    h.seen = m.seen
+    h.shaped = m.shaped
+
+
+cdef inline bint message_recall(Message* m, const Table* table) noexcept nogil:
+    """Whether this message begins as the remembered one did; what that says is then taken over."""
+    cdef const Head* h = &m.head
+    # one byte more than the head is there: the quote of the next key
+    if h.size == 0 or m.scan.end - m.scan.begin <= h.size or h.table != table or memcmp(m.scan.begin, h.text, h.size) != 0:
+        return False
+    m.entry = h.entry
+    m.named = h.named
+    m.renamed = h.renamed
+    m.topic = h.topic
+    m.event = h.event
+    m.kind = h.kind
+    m.channel = h.channel
+    m.seen = h.seen
+    m.shaped = h.shaped
+    return True
+
+
 cdef const char* message_object(
-    Message* m, Directory* d, const Table* table, const char* p, int where
+    Message* m, Directory* d, const Table* table, const char* p, int where, int guess
 ) noexcept nogil:
-    """An object from its brace on: the outer one (where = OUTER) or the one under `data` (INNER)."""
+    """An object: the outer one (where = OUTER) or the one under `data` (INNER).
+
+    From its brace on; or from a key of it, where `guess` says which key of the table that may be (-1: from the brace).
+    """
     cdef Scan* s = &m.scan
     cdef const Key* key
     cdef uint64_t[2] word
-    cdef int i, guess = 0
-    p = skip_blank(p + 1, s.end)
-    if p == s.end:
-        return bad(s, p, BAD_SYNTAX)
-    if p[0] == c'}':
-        return p + 1
+    cdef const char* key_at
+    cdef int i, guess_at
+    cdef bint keeping = guess < 0 and p == s.begin
+    if guess < 0:
+        guess = table.inner if where == INNER else 0
+        p = skip_blank(p + 1, s.end)
+        if p == s.end:
+            return bad(s, p, BAD_SYNTAX)
+        if p[0] == c'}':
+            return p + 1
     while True:
         if p[0] != c'"':
             return bad(s, p, BAD_SYNTAX)
+        key_at = p
+        guess_at = guess
         if likely(s.end - p > 16):
             memcpy(word, p + 1, 16)
         else:
@@ -334,13 +429,16 @@ cdef const char* message_object(
             p = skip_blank(p + 1, s.end)
             if p == s.end:
                 return bad(s, p, BAD_SYNTAX)
-        if key == NULL:
+        if keeping and p[0] != c'"':
+            keeping = False
+            message_keep(m, table, key_at, guess_at)
+        if key == NULL or key.role == R_SKIP:
             p = skip_value(s, p, where)
         elif key.role == R_DATA:
             if m.seen >> R_DATA & 1:
                 return bad(s, p, DECLINED)
             m.seen |= <uint32_t>1 << R_DATA
-            p = message_object(m, d, table, p, INNER) if p[0] == c'{' else skip_value(s, p, where)
+            p = message_object(m, d, table, p, INNER, -1) if p[0] == c'{' else skip_value(s, p, where)
         else:
             p = message_value(m, d, table, key, p, where)
         if unlikely(p == NULL):
@@ -382,6 +480,8 @@ cdef inline void message_reset(Message* m, const char* data, Py_ssize_t size) no
     m.last = 0
     m.previous = 0
     m.time_ns = 0
+    m.cross = 0
+    m.quote_time_ns = 0
     m.bids.count = 0
     m.bids.zeros = 0
     m.bids.ordered = True
@@ -390,10 +490,13 @@ cdef inline void message_reset(Message* m, const char* data, Py_ssize_t size) no
     m.asks.ordered = True
     m.bids_at = NULL
     m.asks_at = NULL
-    m.bid_size_at = NULL
-    m.ask_size_at = NULL
+    m.quote_at[0] = NULL
+    m.quote_at[1] = NULL
+    m.quote_at[2] = NULL
+    m.quote_at[3] = NULL
     m.change_at = NULL
     m.quoted = False
+    m.unquotable = False
     m.fault = OK
 
 
@@ -413,7 +516,10 @@ cdef int message_scan(Message* m, Directory* d, const Table* table, const char* 
             return BAD_SYNTAX
         if p[0] != c'{' or (end - 1)[0] != c'}':
             return DECLINED             # no object, or cut off: orjson tells which
-    p = message_object(m, d, table, p, OUTER)
+    if p == data and message_recall(m, table):
+        p = message_object(m, d, table, data + m.head.size, OUTER, m.head.guess)
+    else:
+        p = message_object(m, d, table, p, OUTER, -1)
     if p == NULL:
         return m.scan.status
     if p != end:
@@ -441,13 +547,38 @@ cdef int message_deferred(Message* m, const Entry* entry) noexcept nogil:
     return OK
 
 
-cdef void message_quote(Message* m, const Entry* entry) noexcept nogil:
+cdef bint quotable(const Message* m) noexcept nogil:
+    """Whether all but the prices and sizes of a quote is there and good."""
+    return m.seen >> R_LAST & 1 and m.fault == OK and not m.unquotable
+
+
+cdef void message_quote(Message* m, const Entry* entry, const Table* table) noexcept nogil:
     """Read the venue's own best bid and ask, once the book is known; `quoted` says whether all four were good."""
+    cdef const char* at
+    cdef int i
+    if not quotable(m):
+        return
+    if table.event_quote_size:          # prices under the words that mean levels elsewhere
+        m.quote_at[0] = m.bids_at
+        m.quote_at[2] = m.asks_at
+    elif m.seen & (1 << R_BIDS | 1 << R_ASKS):
+        return
+    for i in range(4):
+        at = m.quote_at[i]
+        if at == NULL or read_decimal(
+            &m.scan, at, entry.size_decimals if i & 1 else entry.price_decimals, &m.quote[i]
+        ) == NULL:
+            return
+    # where a quote is an object of its own, a side without a price or size is not known to be empty
+    m.quoted = table.event_quote_size != 0 or m.quote[0] > 0 and m.quote[1] > 0 and m.quote[2] > 0 and m.quote[3] > 0
+
+
+cdef void message_touch(Message* m) noexcept nogil:
+    """The whole book of a channel of one level, as a quote: both sides or none."""
     m.quoted = (
-        m.bids_at != NULL and m.asks_at != NULL and m.bid_size_at != NULL and m.ask_size_at != NULL
-        and m.seen >> R_LAST & 1 and m.fault == OK
-        and read_decimal(&m.scan, m.bids_at, entry.price_decimals, &m.quote[0]) != NULL
-        and read_decimal(&m.scan, m.bid_size_at, entry.size_decimals, &m.quote[1]) != NULL
-        and read_decimal(&m.scan, m.asks_at, entry.price_decimals, &m.quote[2]) != NULL
-        and read_decimal(&m.scan, m.ask_size_at, entry.size_decimals, &m.quote[3]) != NULL
+        quotable(m) and m.kind == KIND_SNAPSHOT and m.cross > 0 and m.bids.count == 1 and m.asks.count == 1
+        and m.bids.prices[0] > 0 and m.bids.sizes[0] > 0 and m.asks.prices[0] > 0 and m.asks.sizes[0] > 0
     )
+    if m.quoted:
+        m.quote[0], m.quote[1] = m.bids.prices[0], m.bids.sizes[0]
+        m.quote[2], m.quote[3] = m.asks.prices[0], m.asks.sizes[0]

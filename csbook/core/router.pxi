@@ -56,6 +56,7 @@ cdef class Router(Judge):
         self.changed = <Py_ssize_t*>csb_alloc(len(self.order) * sizeof(Py_ssize_t))
         if self.message == NULL or self.changed == NULL:
             raise MemoryError
+        self.message.head.size = 0
         self.message.scan.shapes = <csb_shapes*>csb_alloc(sizeof(csb_shapes))
         if self.message.scan.shapes == NULL:
             raise MemoryError
@@ -331,6 +332,25 @@ cdef class Router(Judge):
             if state != STATE_LIVE and state != STATE_CROSSED:
                 return False
             self.set_state(entry, STATE_STALE, reason)
+            return True
+        finally:
+            csb_leave(&self.door)
+
+    def distrust(self, symbol, reason):
+        """Somebody knows better than the stream: the book is in GAP, as if a change was lost. True if it moved.
+
+        It is mended as after any gap: by a snapshot that the next changes join, or by one that comes in the stream. Books
+        that come whole, which the next message mends, and EMPTY ones stay. Raises UsageError for an unknown symbol.
+        """
+        cdef Py_ssize_t entry = self.entry_named(symbol)
+        cdef Entry* e = &self.directory.entries[entry]
+        cdef int old
+        self.enter()
+        try:
+            old = (<Book>e.book).header.state
+            if old == STATE_EMPTY or old == STATE_GAP or not entry_sequenced(e, self.table):
+                return False
+            self.lose(entry, STATE_GAP, reason)
             return True
         finally:
             csb_leave(&self.door)

@@ -53,10 +53,29 @@ cdef inline const char* skip_blank(const char* p, const char* end) noexcept nogi
     return p
 
 
+cdef inline uint64_t text_marks(uint64_t word) noexcept nogil:
+    """The high bit of each byte that is a quote, a backslash, below 0x20 or above 0x7f; the lowest mark is right.
+
+    A borrow spoils only what lies above a true mark.
+    """
+    cdef uint64_t ones = 0x0101010101010101ULL
+    cdef uint64_t quote = word ^ ones * 0x22
+    cdef uint64_t slash = word ^ ones * 0x5C
+    return (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((word - ones * 0x20) & ~word) | word) & ones * 0x80
+
+
 cdef inline const char* skip_string(Scan* s, const char* p) noexcept nogil:
     """From the opening quote to after the closing one."""
+    cdef uint64_t word, marks
     cdef unsigned char c
     p += 1
+    while LITTLE_ENDIAN and s.end - p >= 8:
+        memcpy(&word, p, 8)
+        marks = text_marks(word)
+        if marks != 0:
+            p += csb_low_bit(marks) >> 3
+            break
+        p += 8
     while p < s.end:
         c = <unsigned char>p[0]
         if c == c'"':
@@ -222,10 +241,10 @@ cdef const char* read_integer(Scan* s, const char* p, int64_t* out) noexcept nog
         minus = True
         p += 1
     digits = p
-    if likely(s.end - p > 16):
+    if likely(s.end - p >= 8):
         n = digits_run(p, &value)
         p += n
-        if n == 8:
+        if n == 8 and s.end - p >= 8:
             n = digits_run(p, &low)
             value = value * _POW10[n] + low
             p += n

@@ -16,13 +16,18 @@ cdef enum Role:
     R_TIME = 7                          # event time
     R_BIDS = 8                          # levels, or the best bid's price in a quote
     R_ASKS = 9
-    R_BID_SIZE = 10                     # of a quote
-    R_ASK_SIZE = 11
-    R_KIND = 12                         # "snapshot" or "delta"
-    R_CHANGE = 13                       # one change as text: price,side,size
-    R_STAMP = 14                        # event time that is the message's id as well
-    R_ANSWER = 15                       # whatever its value: this answers a request and is no book
-    ROLES = 16
+    R_KIND = 10                         # "snapshot" or "delta"
+    R_CHANGE = 11                       # one change as text: price,side,size
+    R_STAMP = 12                        # event time that is the message's id as well
+    R_ANSWER = 13                       # whatever its value: this answers a request and is no book
+    R_CROSS = 14                        # the id that all channels of a symbol share: what quotes are compared by
+    R_QUOTE_TIME = 15                   # event time of a quote, ns
+    R_BID_PRICE = 16                    # of a quote, as are the next three: in the order of Message.quote
+    R_BID_SIZE = 17
+    R_ASK_PRICE = 18
+    R_ASK_SIZE = 19
+    ROLES = 20
+    R_SKIP = 20                         # known to come, and of no use
 
 cdef enum Where:
     OUTER = 1
@@ -39,7 +44,8 @@ cdef enum Rule:
 cdef enum Grammar:                      # how a stream's name says symbol and channel
     TOPIC_AT_DEPTH = 0                  # btcusdt@depth, btcusdt@depth20, either with @100ms
     TOPIC_ORDERBOOK = 1                 # orderbook.50.BTCUSDT
-    TOPIC_LEVEL2 = 2                    # /contractMarket/level2:XBTUSDTM, /contractMarket/level2Depth50:XBTUSDTM
+    TOPIC_LEVEL2 = 2                    # /contractMarket/level2:XBTUSDTM, /contractMarket/level2Depth50:XBTUSDTM; and the
+                                        # quotes of /contractMarket/tickerV2:XBTUSDTM
 
 cdef enum Framing:                      # what a payload is
     FRAME_NONE = 0                      # one message
@@ -57,6 +63,7 @@ cdef struct Key:
 
 cdef struct Table:
     int32_t count
+    int32_t inner                       # where the keys under `data` begin: they mostly come in the order of the table, too
     uint64_t initials                   # a bit per first byte of a key, its lowest six bits: most other keys have none
     Key[16] keys
     Rule rule                           # of the diff channel, where there is one
@@ -64,6 +71,7 @@ cdef struct Table:
     Framing framing
     Role id_role                        # R_LAST, or R_STAMP
     bint levels_replace                 # a bare snapshot shape comes in the stream
+    int32_t quote_channel               # the depth channel whose whole books are quotes to a book of another; 0: none
     int64_t time_unit                   # ns per unit of R_TIME
     char event_depth[24]
     int32_t event_depth_size
@@ -103,6 +111,8 @@ cdef int _fill(Table* table, list keys, Rule rule, bint levels_replace, bytes de
         key.where = where
         key.shape = shape
         table.count += 1
+        if role == R_DATA:
+            table.inner = table.count % len(keys)
     table.rule = rule
     table.levels_replace = levels_replace
     table.id_role = R_LAST
@@ -135,7 +145,8 @@ _SNAPSHOT_KEYS = [
 ]
 _REST_KEYS = [(b"data", R_DATA, OUTER, 0), (b"E", R_TIME, BOTH, 0), (b"symbol", R_SYMBOL, BOTH, 0)]
 
-# Fact sheet bybit, section 2: `ts` is the gateway's time; the matching engine's `cts` is not used.
+# Fact sheet bybit, section 2: `ts` is the gateway's time; the matching engine's `cts` is not used. `u` counts per topic, so what
+# the channel of one level says is compared with another channel's book by `seq` (2.1, rule 6).
 _BYBIT_KEYS = [
     (b"topic", R_TOPIC, OUTER, 0),
     (b"type", R_KIND, OUTER, 0),
@@ -145,16 +156,26 @@ _BYBIT_KEYS = [
     (b"b", R_BIDS, INNER, 0),
     (b"a", R_ASKS, INNER, 0),
     (b"u", R_LAST, INNER, 0),
+    (b"seq", R_CROSS, INNER, 0),
 ]
 # Fact sheet kucoin, sections 2.1 to 2.3: `timestamp` is ms in the stream, `ts` is ns in the REST answer; `sn` is no sequence.
+# A quote (section 3) has its time under `ts` alone, in ns, and its sequence is the book's.
 _KUCOIN_KEYS = [
     (b"topic", R_TOPIC, OUTER, 0),
+    (b"type", R_SKIP, OUTER, 0),
+    (b"subject", R_SKIP, OUTER, 0),
+    (b"sn", R_SKIP, OUTER, 0),
     (b"data", R_DATA, OUTER, 0),
     (b"sequence", R_LAST, INNER, 0),
     (b"change", R_CHANGE, INNER, 0),
     (b"bids", R_BIDS, INNER, 0),
     (b"asks", R_ASKS, INNER, 0),
     (b"timestamp", R_TIME, INNER, 0),
+    (b"bestBidSize", R_BID_SIZE, INNER, 0),
+    (b"bestBidPrice", R_BID_PRICE, INNER, 0),
+    (b"bestAskPrice", R_ASK_PRICE, INNER, 0),
+    (b"bestAskSize", R_ASK_SIZE, INNER, 0),
+    (b"ts", R_QUOTE_TIME, INNER, 0),
 ]
 _KUCOIN_REST_KEYS = [
     (b"data", R_DATA, OUTER, 0),
@@ -196,6 +217,7 @@ _fill(&_BINANCE, _DIFF_KEYS + _QUOTE_KEYS, RULE_PREVIOUS, False, b"depthUpdate",
 _fill(&_BINANCE_REST, _SNAPSHOT_KEYS + _REST_KEYS, RULE_PREVIOUS, True, b"", b"")
 _fill(&_BYBIT, _BYBIT_KEYS, RULE_STREAM, False, b"", b"")
 _BYBIT.grammar = TOPIC_ORDERBOOK
+_BYBIT.quote_channel = 1
 _fill(&_KUCOIN, _KUCOIN_KEYS, RULE_STEP, False, b"", b"")
 _KUCOIN.grammar = TOPIC_LEVEL2
 _fill(&_KUCOIN_REST, _KUCOIN_REST_KEYS, RULE_STEP, True, b"", b"")

@@ -72,6 +72,8 @@ class Fallback:
         self.mode = Mode.STREAM if up else Mode.RETURNING  # a start is a return: nothing is known yet
         self._next = float("-inf")
         self._asked: float | None = None  # when what is under way was asked for
+        self._demanded = False  # since what is under way was asked for
+        self._told = False  # that the stream is lost
         self._returned = float("-inf")
         self._retry_wait = RETRY_WAITS[0]
         self.failures = 0  # in a row
@@ -84,6 +86,7 @@ class Fallback:
             return []
         self.mode = Mode.POLLING
         self._next = now
+        self._told = True
         return [Alert("degrade", f"the private stream is lost; the account is polled every {self.poll_every:g} s")]
 
     def back(self, now: float) -> list[Alert]:
@@ -100,11 +103,12 @@ class Fallback:
         self._retry_wait = RETRY_WAITS[0]
         if self.mode is Mode.RETURNING and asked >= self._returned:
             self.mode = Mode.STREAM
-            self._next = now + self.reconcile_every
-            return [Alert("degrade", "the private stream is back and the account reconciled")]
+            self._next = now if self._demanded else now + self.reconcile_every
+            told, self._told = self._told, False
+            return [Alert("degrade", "the private stream is back and the account reconciled")] if told else []
         self._next = asked + (self.reconcile_every if self.mode is Mode.STREAM else self.poll_every)
-        if self.mode is Mode.RETURNING:
-            self._next = now  # it was asked for before the return
+        if self.mode is Mode.RETURNING or self._demanded:
+            self._next = now  # it was asked for before
         return []
 
     def failed(self, now: float, wait: float = 0.0) -> list[Alert]:
@@ -120,6 +124,7 @@ class Fallback:
 
     def demand(self, now: float) -> None:
         """Reconcile as soon as the limits allow: something was seen that cannot be right."""
+        self._demanded = True
         self._next = min(self._next, now)
 
     # -- what follows
@@ -131,6 +136,7 @@ class Fallback:
         for budget in self._budgets.values():
             budget.spend(now)
         self._asked = now
+        self._demanded = False
         reason = {
             Mode.STREAM: "periodic reconciliation",
             Mode.POLLING: "the private stream is lost",

@@ -64,6 +64,11 @@ class KillSwitch:
         return "" if self._loaded else UNREAD
 
     @property
+    def durable(self) -> bool:
+        """Whether the disk has what is here: there is nothing to ``sync``."""
+        return self._durable
+
+    @property
     def trips(self) -> tuple[Trip, ...]:
         """What tripped it since it was armed: the first, and the last ones."""
         return self._trips

@@ -64,7 +64,7 @@ class Agenda:
             for name, chore in self._chores.items():
                 if name in self._running:
                     continue
-                due = max(chore.due(now), self._not_before.get(name, now))
+                due = max(self._due(name, chore, now), self._not_before.get(name, now))
                 if due <= now:
                     task = loop.create_task(chore.run(now), name=f"csbook {name}")
                     self._running[name] = task
@@ -89,6 +89,16 @@ class Agenda:
         self._running.pop(name, None)
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._not_before[name] = self._timing.now() + _AFTER_A_FAULT
-            context = {"message": f"csbook: {name} failed", "exception": error, "task": task}
-            task.get_loop().call_exception_handler(context)
+            self._fault(name, error)
+
+    def _due(self, name: str, chore: Chore, now: float) -> float:
+        try:
+            return chore.due(now)
+        except Exception as error:
+            self._fault(name, error)
+            return now  # and not before a pause
+
+    def _fault(self, name: str, error: BaseException) -> None:
+        self._not_before[name] = self._timing.now() + _AFTER_A_FAULT
+        context = {"message": f"csbook: {name} failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)

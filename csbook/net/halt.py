@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
 from csbook.account import Account, Change
-from csbook.errors import BadMessage
+from csbook.errors import BadMessage, HaltedError
 from csbook.guard.budget import RateBudget
 from csbook.guard.halting import Ask, Halting, Step
+from csbook.net.commands import key_of
 from csbook.net.desk import Desk, RequestFailed
 from csbook.net.timing import Timing
 from csbook.types import Alert, OrderStatus
@@ -27,7 +28,7 @@ _OPEN_ENDED = (OrderStatus.PENDING, OrderStatus.UNKNOWN)
 
 
 class Halts:
-    """The halts of one account, one at a time. A chore of the agenda."""
+    """The halts of one account, one at a time. A chore of the agenda. ``ask``: the account has to be asked for."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Halts:
         *,
         took: Callable[[Iterable[Change]], object],
         tell: Callable[[Iterable[Alert]], object],
+        ask: Callable[[], object],
     ) -> None:
         self.carried_out = 0
         self._desk = desk
@@ -44,8 +46,10 @@ class Halts:
         self._timing = timing
         self._took = took
         self._tell = tell
+        self._ask = ask
         self._halting: Halting | None = None
         self._ended: asyncio.Future[None] | None = None
+        self._closed = False
         self._symbols: dict[str, str] = {}  # order id -> symbol, of the last reading
 
     @property
@@ -54,6 +58,10 @@ class Halts:
 
     def begin(self) -> asyncio.Future[None]:
         """Start cancelling; the future ends when the venue shows no open order. Nothing is awaited."""
+        if self._closed:
+            ended = asyncio.get_running_loop().create_future()
+            self._fail(ended)
+            return ended
         if self._halting is None or self._ended is None or self._ended.done():
             limits = self._desk.trading.limits
             self._halting = Halting(
@@ -64,6 +72,19 @@ class Halts:
             )
             self._ended = asyncio.get_running_loop().create_future()
         return self._ended
+
+    def close(self) -> None:
+        """The trader is left. Whoever waits is told that it did not end; a halt begun from now on does not, either."""
+        self._closed = True
+        self._halting = None
+        if self._ended is not None and not self._ended.done():
+            self._fail(self._ended)
+
+    @staticmethod
+    def _fail(ended: asyncio.Future[None]) -> None:
+        text = "the trader was left before the venue showed no open order"
+        ended.set_exception(HaltedError(text, reason=text))
+        ended.exception()  # nobody has to look
 
     def due(self, now: float) -> float:
         return inf if self._halting is None else self._halting.due(now)
@@ -89,12 +110,13 @@ class Halts:
             self._halting = None
             if self._ended is not None and not self._ended.done():
                 self._ended.set_result(None)
+            self._ask()  # how they ended is another question
 
     async def _take(self, halting: Halting, step: Step) -> None:
         match step.ask:
             case Ask.CANCEL_ALL:
                 for order in self._account.open_orders():
-                    self._flag(order.client_order_id or f"#{order.order_id}")
+                    self._flag(key_of(order))
                 await self._desk.cancel_all(urgent=True)
                 halting.cancelled(self._timing.now())
             case Ask.CANCEL:

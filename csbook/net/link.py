@@ -112,6 +112,10 @@ class Link:
     def is_connected(self) -> bool:
         return self._transport is not None
 
+    @property
+    def _has_socket(self) -> bool:
+        return self._transport is not None
+
     def _keep_up(self) -> None:
         """The first connection stands: from now on every loss is followed by tries to connect again."""
         self._keeper = self._loop.create_task(self._keep(), name=f"csbook {self._name}")
@@ -220,7 +224,7 @@ class Link:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self.is_connected:
+        if not self._has_socket:
             return
         now = self._now()
         asked = self._say(now)

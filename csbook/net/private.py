@@ -1,33 +1,45 @@
 """The private stream of one account: dialled with a fresh key, read into reports, kept up for as long as it is wanted.
 
+* Where a key in the address is not all that the venue wants, the table's session says the rest: a login, topics, pings.
+  The stream stands when its session is ready; a topic that cannot be had ends the connection.
 * The key stands in the address, so nothing here shows an address: picows is given a logger that hides the key, and no
   error is raised out of a frame that knows it.
 * Each message is read once; ``on_message`` sees it as it came, ``on_reports`` what the table makes of it.
 * ``on_lost(reason)`` is called at the moment the loss is seen, before anything is awaited; ``on_restored()`` inside the
-  turn in which the next handshake ends, before its first message. What the venue said in between nobody will repeat:
-  whoever listens has to ask.
+  turn in which the next one stands, before its first message (a session's topics may bring some before the last of
+  them is confirmed). What the venue said in between nobody will repeat: whoever listens has to ask.
+* News that the venue counts is dropped where a newer one of the same thing came before it.
 * A stream that is silent is normal. A ping goes out after ``stale_after``, and one that is not answered is a loss. A
   key that is over ends the stream, whether the venue tells of it or falls silent.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from csbook.errors import BadMessage, ConnectError, CsbookError
+from picows import WSMsgType
+
+from csbook.credentials import Secret
+from csbook.errors import BadMessage, ConnectError, CredentialsError, CsbookError, UsageError
+from csbook.guard.budget import RateBudget
 from csbook.guard.watchdog import Patience, Watchdog
 from csbook.net.link import Link
+from csbook.net.origin import websocket_origin
 from csbook.net.rest import Rest
 from csbook.net.setting import Setting
 from csbook.net.timing import Timing
 from csbook.net.token import Token
 from csbook.types import Alert
-from csbook.venues.trading import Trading
+from csbook.venues import dialect
+from csbook.venues.trading import Place, Trading
+from csbook.wire.admission import Denied, PrivateSession
 from csbook.wire.fields import FloatFound, load, load_exact
+from csbook.wire.newest import Newest
 from csbook.wire.private import KeyExpired
-from csbook.wire.session import Malformed, Unknown
+from csbook.wire.session import Event, Lost, Malformed, Unknown
 from csbook.wire.userdata import PrivateEvent
 
 __all__ = ["PrivateStream"]
@@ -59,7 +71,10 @@ class _Hiding(logging.LoggerAdapter[logging.Logger]):
 
 
 class PrivateStream(Link):
-    """See the head of this file. ``open`` ends when the first connection stands."""
+    """See the head of this file. ``open`` ends when the first connection stands.
+
+    Raises UsageError for a venue that has no private stream.
+    """
 
     def __init__(
         self,
@@ -74,6 +89,8 @@ class PrivateStream(Link):
         on_message: OnMessage | None = None,
         on_alert: Callable[[Alert], object] = lambda alert: None,
     ) -> None:
+        if trading.stream_lacks:
+            raise UsageError(f"{trading.name} has no private stream: {trading.stream_lacks}")
         self.token = Token(rest, trading, timing=timing, on_over=self._drop, on_alert=on_alert)
         super().__init__(setting, name="private stream", timing=timing, logger=_Hiding(self._hidden))
         patience = Patience(
@@ -86,7 +103,14 @@ class PrivateStream(Link):
         self.messages = 0
         self.malformed = 0
         self.unknown: dict[str, int] = {}  # kinds that the table does not know, and how often they came
+        self._rest = rest
         self._trading = trading
+        self._session: PrivateSession | None = None
+        self._pace = RateBudget(setting.messages_per_second)
+        self._place = Place()
+        self._newest = Newest()
+        self._stands = False  # and on_restored was called
+        self._opening: asyncio.Future[None] | None = None
         self._on_message = on_message
         self._on_reports = on_reports
         self._on_lost = on_lost
@@ -95,12 +119,22 @@ class PrivateStream(Link):
 
     async def open(self) -> None:
         """Connect. Raises ConnectError or CredentialsError, and leaves nothing open then."""
+        self._opening = self._loop.create_future()
         try:
             await self._dial()
+            await self._opening
         except BaseException:
             await self.close("not opened")
             raise
+        finally:
+            self._opening.cancel()
+            self._opening = None
         self._keep_up()
+
+    @property
+    def is_connected(self) -> bool:
+        """The stream stands: what the venue says from now on is heard."""
+        return self._transport is not None and self._stands
 
     def shut(self, reason: str) -> None:
         super().shut(reason)
@@ -109,8 +143,19 @@ class PrivateStream(Link):
     # -- the link's hooks -------------------------------------------------------------------------------------------
 
     async def _address(self) -> str:
-        origin = self._setting.origin
-        return f"{origin}{origin.path}{self._trading.stream_path(await self.token.fresh())}"
+        if self._trading.has_token:
+            token = await self.token.fresh()
+        else:
+            await self._rest.have_keys()
+            token = Secret("")
+        self._place = self.token.place
+        origin, path = self._setting.origin, ""
+        if self._place.endpoint:
+            named = websocket_origin(self._place.endpoint, "the endpoint of the venue's token")
+            path = f"{named.path}/" if not named.path else named.path
+            if str(origin) == dialect(self._trading.name).ws_origin:  # where no other one was asked for
+                return f"{named}{path}{self._trading.stream_path(token)}"
+        return f"{origin}{origin.path}{path}{self._trading.stream_path(token)}"
 
     def _undialled(self, error: ConnectError) -> ConnectError:
         status = getattr(getattr(error.__cause__, "response", None), "status", None)
@@ -121,12 +166,72 @@ class PrivateStream(Link):
         return ConnectError(text, url=error.url)
 
     def _greet(self) -> None:
+        self._newest = Newest()
+        self._pace = RateBudget(self._setting.messages_per_second)
+        self._session = self._trading.converse(
+            pace=self._pace,
+            confirm_within=self._setting.policy.confirm_within,
+            login=self._rest.login,
+            place=self._place,
+        )
+        if self._session is None:
+            self._stand()
+        else:
+            self._session.opened(self._now())
+
+    def _stand(self) -> None:
+        self._stands = True
         self._backoff.opened(self._now())
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_result(None)
         self._call(self._on_restored)
 
     def _lost(self, reason: str) -> None:
         self.token.drop()
-        self._call(self._on_lost, self._hidden(reason))
+        self._session = None
+        stood, self._stands = self._stands, False
+        text = self._hidden(reason)
+        if stood:
+            self._call(self._on_lost, text)
+        elif self._opening is None:
+            self._failed(ConnectError(text))
+        elif not self._opening.done():
+            self._opening.set_exception(ConnectError(f"the private stream did not come to stand: {text}"))
+
+    def _sent(self) -> None:
+        self._pace.spend(self._now())
+
+    def _say(self, now: float) -> float | None:
+        session = self._session
+        if session is None or self._transport is None:
+            return None
+        try:
+            for frame in session.frames(now):
+                self._transport.send(WSMsgType.TEXT, frame)
+        except CredentialsError as error:
+            self._deny(f"no login: {error}")
+            return None
+        self._heed(session.overdue(now))
+        return session.next_time(now)
+
+    def _heed(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Denied):
+                self._deny(event.reason)
+            elif isinstance(event, Lost):
+                self._drop(event.reason)
+            elif isinstance(event, Malformed | Unknown):
+                self._count(event)
+        if self._session is not None and self._session.ready and not self._stands:
+            self._stand()
+
+    def _deny(self, reason: str) -> None:
+        """Not let in: a matter of the key, not of the connection."""
+        text = self._hidden(reason)
+        self._on_alert(Alert("key", f"the private stream did not let this account in: {text}"))
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_exception(CredentialsError(f"the private stream did not let this account in: {text}"))
+        self._drop(text)
 
     def _failed(self, error: CsbookError) -> None:
         self._on_alert(Alert("stream", f"the private stream is down: {error}"))
@@ -139,6 +244,13 @@ class PrivateStream(Link):
         self.messages += 1
         try:
             message = load(payload)
+            if self._session is not None and (told := self._session.hear(message)) is not None:
+                self._heed(told)
+                if self._session is not None:
+                    asked = self._session.next_time(self._now())
+                    if asked is not None and asked < self._due:
+                        self._attend()
+                return
             if self._on_message is not None:
                 self._call(self._on_message, message, receive_time_ns)
             try:
@@ -147,6 +259,7 @@ class PrivateStream(Link):
                 events = self._trading.read_event(load_exact(payload), receive_time_ns)
         except BadMessage as error:
             events = [Malformed(error)]
+        events = self._newest.of(events)
         self._call(self._on_reports, events)
         for event in events:
             kind = type(event)

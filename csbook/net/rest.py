@@ -5,8 +5,9 @@
   refused it for certain: once with the right time after a stale timestamp, once with a fresh key after a refused one.
 * A query is asked again, with backoff, until it is answered or the tries are used up.
 * The venue's limits are kept here before the venue has to: a request that would exceed one waits as long as its caller
-  has patience, and does not leave otherwise. A part of each is kept for what is urgent. A 429 closes its endpoint for
-  the time that the venue names, or for 1, 2, 4 .. 60 s.
+  has patience, and does not leave otherwise. A part of each is kept for what is urgent. A 429 closes what it is about
+  (its endpoint, or a limit that endpoints share) for the time that the venue names, or for 1, 2, 4 .. 60 s. A ban
+  closes it for as long as the venue says, since asking on makes it longer.
 * Commands have a connection of their own, opened before the first one and kept warm by asking the server's time,
   which also says how far this machine's clock is off. Queries go over another.
 * No exception but CancelledError leaves ``send``: an answer says what failed. Nothing that is secret is logged or
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -43,6 +45,7 @@ _LOG = logging.getLogger("csbook.net")
 _LARGEST = 16 * 1024 * 1024  # bytes of an answer
 _MARGIN_S = 0.5  # added to each window of a limit: requests do not all take equally long to arrive
 _TOLD_OFFSET_NS = 1_000_000_000  # a clock that is further off is told
+_SIGNATURE = re.compile("signature=[0-9A-Za-z]+")
 _STALE_NS = 5_000_000_000  # a timestamp that was further off explains a 401
 
 
@@ -88,8 +91,8 @@ class Rest:
             name: ReservedBudget(limit.count, limit.window_s + _MARGIN_S, limit.reserve)
             for name, limit in trading.limits.items()
         }
-        self._closed_until: dict[str, float] = {}  # endpoint -> when a 429 is over
-        self._strikes: dict[str, int] = {}  # endpoint -> 429s in a row
+        self._closed_until: dict[str, float] = {}  # endpoint or limit -> when a 429 is over
+        self._strikes: dict[str, int] = {}  # the same -> 429s in a row
         self._urls: dict[str, URL] = {}
         self._commands: aiohttp.ClientSession | None = None
         self._queries: aiohttp.ClientSession | None = None
@@ -161,6 +164,14 @@ class Rest:
         if not self._credentials.is_loaded:
             await asyncio.to_thread(self._credentials.load)
 
+    async def have_keys(self) -> None:
+        """Have the keys at hand for ``login``. Raises CredentialsError."""
+        await self._loaded()
+
+    def login(self) -> bytes:
+        """The message that says on a private stream whose it is, by the server's time. Raises CredentialsError."""
+        return self._trading.login(self._credentials, (self._timing.now_ns() + self.offset_ns) // 1_000_000)
+
     def _alert(self, kind: str, text: str) -> None:
         _LOG.warning("%s: %s", self._origin, text)
         self._on_alert(Alert(kind, text))
@@ -186,7 +197,8 @@ class Rest:
                 answer = await self._reconsider(request, answer, urgent, patience)
                 failure = answer.failure
             if failure is None:
-                self._strikes.pop(request.endpoint, None)
+                for name in self._names(request):
+                    self._strikes.pop(name, None)
                 return answer
             again = (Verdict.UNSENT, Verdict.UNKNOWN, Verdict.RATE)
             if tries <= 0 or failure.verdict not in again or self._commands is None:
@@ -196,21 +208,26 @@ class Rest:
 
     async def _admitted(self, request: Request, urgent: bool, patience: float) -> Answer | None:
         """Wait for the limits and take the request's cost off them; the answer where that would take too long."""
-        budget = self._budgets.get(request.endpoint)
+        names = self._names(request)
+        budgets = [self._budgets[name] for name in names if name in self._budgets]
         deadline = self._timing.now() + patience
         while True:
             now = self._timing.now()
-            wait = self._closed_until.get(request.endpoint, now) - now
-            if budget is not None:
+            wait = max(self._closed_until.get(name, now) - now for name in names)
+            for budget in budgets:
                 wait = max(wait, budget.wait(now, urgent=urgent, count=request.cost))
             if wait <= 0.0:
-                if budget is not None:
+                for budget in budgets:
                     budget.spend(now, urgent=urgent, count=request.cost)
                 return None
             if now + wait > deadline:
                 text = f"not sent: the limit of {request.endpoint!r} is used up, and free again in {wait:.1f} s"
                 return self._unsent(Failure(Verdict.UNSENT, text, retry_after_s=wait))
             await self._timing.sleep(wait)
+
+    def _names(self, request: Request) -> tuple[str, ...]:
+        """The limits that a request is under."""
+        return (request.endpoint, *self._trading.pools.get(request.endpoint, ()))
 
     def _unsent(self, failure: Failure) -> Answer:
         now_ns = self._timing.now_ns()
@@ -285,6 +302,9 @@ class Rest:
 
     def _scrubbed(self, text: str, signed: Signed) -> str:
         """The venue's words without what it may have echoed."""
+        signature = signed.query.rpartition("signature=")[2] if "signature=" in signed.query else ""
+        if signature:
+            text = _SIGNATURE.sub("signature=<hidden>", text.replace(signature, "<hidden>"))  # it may have been cut
         for name, value in signed.headers.items():
             if len(value) >= 6 and not name.lower().startswith(("content-", "accept")):
                 text = text.replace(value, "<hidden>")
@@ -295,13 +315,15 @@ class Rest:
             self.lost += 1
         elif failure.verdict is Verdict.RATE:
             self.rate_refusals += 1
-            strikes = self._strikes[request.endpoint] = self._strikes.get(request.endpoint, 0) + 1
-            wait = failure.retry_after_s
-            if wait is None:
-                wait = 2.0 ** min(strikes - 1, 16)
-            wait = min(wait, self._policy.rate_cap)
-            self._closed_until[request.endpoint] = self._timing.now() + wait
-            self._alert("rate", f"too many requests to {request.endpoint!r}, says the venue: none for {wait:g} s")
+            wait = 0.0
+            for name in failure.limits or (request.endpoint,):
+                strikes = self._strikes[name] = self._strikes.get(name, 0) + 1
+                wait = failure.retry_after_s if failure.retry_after_s is not None else 2.0 ** min(strikes - 1, 16)
+                if not failure.banned:
+                    wait = min(wait, self._policy.rate_cap)
+                self._closed_until[name] = self._timing.now() + wait
+            what = f"too many requests to {request.endpoint!r}" if not failure.banned else "this address is shut out"
+            self._alert("rate", f"{what}, says the venue: none for {wait:g} s")
 
     # -- clock and key ----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The listenKey of a private stream, from its making to its end. ``guard.lease`` decides, this awaits.
 
-A fresh key is asked for before every dial and serves one connection. While it serves, it is extended; when it is over
+A fresh key is asked for before every dial and serves one connection. While it serves, it is extended, where the venue
+has keys that are (elsewhere a key is good for its dial, and no more is asked of it); when it is over
 (the venue says so, its time is up, the stream told of it) ``on_over`` is called once, and whoever holds the connection
 drops it and dials again. What goes wrong on the way is told in ``on_alert``, each by its name: a key that expired or
 was refused, an extension that failed, a clock that is off. The key itself is shown as a short hash only.
@@ -21,7 +22,7 @@ from csbook.guard.lease import Lease, Step
 from csbook.net.rest import Rest
 from csbook.net.timing import Timing
 from csbook.types import Alert
-from csbook.venues.trading import Trading
+from csbook.venues.trading import Place, Trading
 from csbook.wire.request import Failure, Verdict
 
 __all__ = ["Token"]
@@ -50,7 +51,9 @@ class Token:
         self._timing = timing
         self._on_over = on_over
         self._on_alert = on_alert
-        self._lease = Lease(life=trading.token_life_s, renewal=trading.token_renewal_s, dice=dice)
+        self.place = Place()  # of the newest key
+        renewal = trading.token_renewal_s
+        self._lease = None if renewal is None else Lease(life=trading.token_life_s, renewal=renewal, dice=dice)
         self._key: Secret | None = None
         self._known: deque[Secret] = deque(maxlen=4)  # what is still closing may speak of the last ones
         self._keeper: asyncio.Task[None] | None = None
@@ -74,24 +77,28 @@ class Token:
         problem = answer.failure
         if problem is None:
             try:
-                self._key = self._trading.read_token(answer.body)
+                key = self._trading.read_token(answer.body)
+                self._known.append(key)
+                self.place = self._trading.read_place(answer.body)
+                self._key = key
             except BadMessage as error:
                 problem = Failure(Verdict.REJECTED, str(error), answer.status)
         if problem is not None:
             kind = CredentialsError if problem.verdict in (Verdict.KEY, Verdict.CLOCK) else ConnectError
             raise kind(f"no listenKey: {problem.text}")
         assert self._key is not None
-        self._known.append(self._key)
         self.made += 1
-        self._lease.granted(asked)
-        self._keeper = asyncio.get_running_loop().create_task(self._keep(), name="csbook listenKey")
+        if self._lease is not None:
+            self._lease.granted(asked)
+            self._keeper = asyncio.get_running_loop().create_task(self._keep(self._lease), name="csbook listenKey")
         _LOG.info("listenKey %s made", self.name)
         return self._key
 
     def drop(self) -> None:
         """The connection is gone, and its key with it. Nothing is awaited; twice is once."""
         self._key = None
-        self._lease.over()
+        if self._lease is not None:
+            self._lease.over()
         keeper, self._keeper = self._keeper, None
         if keeper is not None and keeper is not asyncio.current_task():
             keeper.cancel()
@@ -106,25 +113,25 @@ class Token:
             self._alert(f"listenKey {self.name} was refused by the stream")
         self.drop()
 
-    async def _keep(self) -> None:
+    async def _keep(self, lease: Lease) -> None:
         """Extend the key until it is over."""
         while True:
-            step, wait = self._lease.step(self._timing.now())
+            step, wait = lease.step(self._timing.now())
             if step is Step.WAIT:
                 await self._timing.sleep(wait)
             elif step is Step.EXTEND:
-                await self._extend()
+                await self._extend(lease)
             else:
                 self._over("it was not extended in time")
                 return
 
-    async def _extend(self) -> None:
+    async def _extend(self, lease: Lease) -> None:
         asked = self._timing.now()
         answer = await self._rest.send(self._trading.extend_token())
         failure = answer.failure
         if failure is None:
             self.extended += 1
-            self._lease.granted(asked)
+            lease.granted(asked)
             _LOG.info("listenKey %s extended", self.name)
             return
         self.extensions_failed += 1
@@ -138,7 +145,7 @@ class Token:
             Verdict.RATE: "too many requests",
         }.get(failure.verdict, "no answer")
         self._alert(f"listenKey {self.name} was not extended, {why}: {failure.text}")
-        self._lease.failed(self._timing.now())
+        lease.failed(self._timing.now())
 
     def _over(self, reason: str) -> None:
         """Once a key."""

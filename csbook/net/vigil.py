@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
@@ -38,6 +39,24 @@ class Vigil:
         self._tell = tell
         self._halt = halt
         self._books: dict[str, Book] = {}
+        self._lock = threading.Lock()  # of the switch, while a thread waits for the disk
+
+    def trip(self, cause: Cause, reason: str) -> list[Alert]:
+        """Latch."""
+        with self._lock:
+            return self.switch.trip(cause, reason, self._timing.now_ns())
+
+    def rearm(self, by: str) -> Alert:
+        """Admit orders again. Raises HaltedError."""
+        with self._lock:
+            alert = self.switch.rearm(by, self._timing.now_ns())
+        self.tripwires.reset()
+        return alert
+
+    def rejected(self) -> None:
+        """The venue rejected an order."""
+        self.tripwires.rejected(self._timing.now())
+        self._judge(self._timing.now())
 
     def follow(self, book: Book) -> None:
         """A book that is quoted on, or will be; called again with every change of its state."""
@@ -52,14 +71,22 @@ class Vigil:
     async def run(self, now: float) -> None:
         before = self.switch.halted
         self._tell(self.switch.look(now, self._timing.now_ns()))
-        self._tell(await asyncio.to_thread(self.switch.sync))
+        if not self.switch.durable:
+            self._tell(await asyncio.to_thread(self._sync))
         if self.switch.halted and not before:  # by another process, or by a file
             trip = self.switch.trips[0]
             self._halt(trip.cause, trip.reason)
+        self._judge(self._timing.now())
+
+    def _judge(self, now: float) -> None:
         orders = self._account.open_orders()
         quoted = {order.symbol for order in orders}
         for tripped in self.tripwires.judge(now, exposed=len(orders), quoted=quoted, profit=self.profit()):
             self._halt(tripped.cause, tripped.reason)
+
+    def _sync(self) -> list[Alert]:
+        with self._lock:
+            return self.switch.sync()
 
     def profit(self) -> Decimal | None:
         """Realised and unrealised less commissions in the quote asset; None where a position's book has no mid."""

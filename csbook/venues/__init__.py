@@ -26,7 +26,11 @@ _PLACES = {
     "kucoin": ("kucoin", "DIALECT"),
 }
 # those that can be traded on, too
-_TRADING = {"coinswitch": "coinswitch_trading"}
+_TRADING = {
+    "binance": "binance_trading",
+    "bybit": "bybit_trading",
+    "coinswitch": "coinswitch_trading",
+}
 _SHAPES = {"coinswitch": "coinswitch_shapes"}
 
 

@@ -16,24 +16,22 @@ documentation of futures v2 for paths, objects, states and limits. What both lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from csbook import json
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage
 from csbook.types import Instrument, OrderStatus, Side
-from csbook.venues.trading import Draft, Limit, Page
+from csbook.venues.trading import Draft, Limit, Page, Trading
 from csbook.wire import signing
-from csbook.wire.fields import FloatFound, bad, decimal, load, load_exact, maybe_decimal, symbol, word
+from csbook.wire.fields import bad, decimal, exactly, flag, load, ms, optional, symbol, word
 from csbook.wire.private import BalanceReport, OrderReport, PositionReport
-from csbook.wire.request import Failure, Request, Signed, Verdict, query_of
+from csbook.wire.request import Failure, Request, Signed, Verdict, query_of, seconds_of
 from csbook.wire.userdata import PrivateEvent, read_message
 
 __all__ = ["TRADING", "CoinswitchTrading"]
-
-ReadT = TypeVar("ReadT")
 
 EXCHANGE = "EXCHANGE_2"
 FUTURES = "/trade/api/v2/futures"
@@ -41,6 +39,7 @@ TIME = "/trade/api/v2/time"
 LISTEN_KEY = "/trade/api/v2/user/listenKey"
 _JSON = {"Content-Type": "application/json"}
 _ZERO = Decimal(0)
+_QUOTE = "USDT"  # of every symbol, and commission is paid in it
 _DAY_S = 86_400.0
 
 # status -> ours; None: NEW or PARTIALLY_FILLED, by the quantity executed
@@ -55,7 +54,7 @@ _STATUSES: dict[str, OrderStatus | None] = {
 _CLOCK_WORDS = ("epoch", "timestamp", "clock")
 
 
-class CoinswitchTrading:
+class CoinswitchTrading(Trading):
     """The table; stateless. See ``venues.trading.Trading`` for the meaning of the methods."""
 
     name = "coinswitch"
@@ -161,13 +160,13 @@ class CoinswitchTrading:
         elif status == 404:
             verdict = Verdict.NOT_FOUND
         elif status in (418, 429):
-            return Failure(Verdict.RATE, said, status, retry_after_s=_seconds(retry_after))
+            return Failure(Verdict.RATE, said, status, retry_after_s=seconds_of(retry_after))
         elif status in (409, 422) and "client_order_id" in low and ("duplicate" in low or "already" in low):
             verdict = Verdict.DUPLICATE
         elif 400 <= status < 500 and status != 408:
             verdict = Verdict.REJECTED
         else:
-            return Failure(Verdict.UNKNOWN, said, status, retry_after_s=_seconds(retry_after))
+            return Failure(Verdict.UNKNOWN, said, status, retry_after_s=seconds_of(retry_after))
         return Failure(verdict, said, status)
 
     def read_time(self, body: bytes) -> int:
@@ -178,10 +177,10 @@ class CoinswitchTrading:
         return value * 1_000_000
 
     def read_order(self, request: Request, body: bytes, receive_time_ns: int) -> Page:
-        return _exactly(body, lambda message: _one(message, receive_time_ns))
+        return exactly(body, lambda message: _one(message, receive_time_ns))
 
     def read_orders(self, body: bytes, receive_time_ns: int) -> Page:
-        return _exactly(body, lambda message: _many(message, receive_time_ns))
+        return exactly(body, lambda message: _many(message, receive_time_ns))
 
     def read_canceled(self, body: bytes) -> tuple[str, ...]:
         data = _data(load(body))
@@ -191,13 +190,13 @@ class CoinswitchTrading:
         return tuple(str(each) for each in ids)
 
     def read_positions(self, body: bytes, receive_time_ns: int) -> tuple[PositionReport, ...]:
-        return _exactly(body, lambda message: _positions(message, receive_time_ns))
+        return exactly(body, lambda message: _positions(message, receive_time_ns))
 
     def read_balances(self, body: bytes, receive_time_ns: int) -> tuple[BalanceReport, ...]:
-        return _exactly(body, lambda message: _balances(message, receive_time_ns))
+        return exactly(body, lambda message: _balances(message, receive_time_ns))
 
     def read_instruments(self, body: bytes, ticks: Mapping[str, Decimal]) -> dict[str, Instrument]:
-        return _exactly(body, lambda message: _instruments(message, ticks))
+        return exactly(body, lambda message: _instruments(message, ticks))
 
     def read_token(self, body: bytes) -> Secret:
         data = _data(load(body))
@@ -237,13 +236,6 @@ def _is_plain(text: str) -> bool:
     return all(letter.isalnum() or letter in "-_" for letter in text)
 
 
-def _seconds(text: str | None) -> float | None:
-    """A Retry-After in seconds; a date is not read, the budget waits on its own then."""
-    if text is None or not text.strip().isdigit():
-        return None
-    return min(float(text.strip()[:9]), 3600.0)
-
-
 def _message(body: bytes) -> str:
     """What the venue says about a failure, as one short line."""
     try:
@@ -256,14 +248,6 @@ def _message(body: bytes) -> str:
 
 def _data(message: Any) -> Any:
     return message.get("data", message) if isinstance(message, dict) else message
-
-
-def _exactly(body: bytes, read: Callable[[Any], ReadT]) -> ReadT:
-    """Read the answer, and once more with its source text kept where digits would be lost."""
-    try:
-        return read(load(body))
-    except FloatFound:
-        return read(load_exact(body))
 
 
 def _rows(data: Any, what: str) -> list[dict[str, Any]]:
@@ -298,7 +282,7 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
     if not order_id and not client_order_id:
         raise bad(row, "order_id", "an order id")
     said = word(row, "status")
-    filled = _optional(row, "exec_quantity")
+    filled = optional(row, "exec_quantity")
     reason = ""
     unknown: tuple[str, ...] = ()
     if said in _STATUSES:
@@ -310,11 +294,14 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
     side = word(row, "side").upper()
     if side not in ("BUY", "SELL"):
         raise bad(row, "side", "BUY or SELL")
-    price = _optional(row, "price")
-    average = _optional(row, "avg_execution_price")
+    price = optional(row, "price")
+    average = optional(row, "avg_execution_price")
     if average is None:
-        average = _optional(row, "avg_exec_price")
-    created = _ms(row, "created_at")
+        average = optional(row, "avg_exec_price")
+    fee = optional(row, "execution_fee")
+    if fee is None:
+        fee = optional(row, "exec_fee")
+    created = ms(row, "created_at")
     return OrderReport(
         symbol=symbol(row, "symbol"),
         status=status,
@@ -323,16 +310,19 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
         side=Side[side],
         type=word(row, "order_type") or None,
         time_in_force=word(row, "time_in_force") or None,
-        size=_optional(row, "quantity"),
+        size=optional(row, "quantity"),
         price=None if price == _ZERO else price,
         filled=filled,
         average_price=None if average == _ZERO else average,
-        reduce_only=_flag(row, "reduce_only"),
+        reduce_only=flag(row, "reduce_only"),
         position_side=word(row, "position_side") or None,
         canceling=said == "CANCELLATION_RAISED",
         reason=reason,
+        commission=fee,
+        commission_asset="" if fee is None else _QUOTE,
+        realised_pnl=optional(row, "realised_pnl"),
         created_time_ns=created,
-        event_time_ns=_ms(row, "updated_at") or created,
+        event_time_ns=ms(row, "updated_at") or created,
         receive_time_ns=receive_time_ns,
     ), unknown
 
@@ -350,11 +340,11 @@ def _positions(message: Any, receive_time_ns: int) -> tuple[PositionReport, ...]
             PositionReport(
                 symbol=name,
                 size=-size if leg == "SHORT" else size,
-                entry_price=_optional(row, "avg_entry_price") or None,
+                entry_price=optional(row, "avg_entry_price") or None,
                 position_side=leg if names.count(name) > 1 else "BOTH",
-                leverage=_optional(row, "leverage"),
+                leverage=optional(row, "leverage"),
                 margin_type=word(row, "margin_type"),
-                event_time_ns=_ms(row, "updated_at"),
+                event_time_ns=ms(row, "updated_at"),
                 receive_time_ns=receive_time_ns,
             )
         )
@@ -368,7 +358,7 @@ def _balances(message: Any, receive_time_ns: int) -> tuple[BalanceReport, ...]:
         held, asset = row.get("balances"), word(row, "base_asset")
         if not isinstance(held, dict) or not asset:
             raise bad(row, "balances", "the balances of an asset")
-        available = _optional(held, "total_available_balance")
+        available = optional(held, "total_available_balance")
         wallet = decimal(held, "total_balance")
         reports.append(BalanceReport(asset.upper(), wallet, available, receive_time_ns=receive_time_ns))
     return tuple(reports)
@@ -389,8 +379,8 @@ def _instruments(message: Any, ticks: Mapping[str, Decimal]) -> dict[str, Instru
             symbol=name,
             tick=ticks[name] if name in ticks else _tick(row),
             lot=decimal(row, "base_quantity_step_size", positive=True),
-            min_size=_optional(row, "min_base_quantity"),
-            max_size=_optional(row, "max_base_quantity"),
+            min_size=optional(row, "min_base_quantity"),
+            max_size=optional(row, "max_base_quantity"),
             status=word(row, "status"),
         )
     return found
@@ -402,28 +392,3 @@ def _tick(row: Mapping[str, Any]) -> Decimal:
     if isinstance(precision, bool) or not isinstance(precision, int) or not 0 <= precision <= 30:
         raise bad(row, "price_precision", "a number of decimals")
     return decimal(row, "tick_size", positive=True).scaleb(-precision)
-
-
-def _optional(row: Mapping[str, Any], key: str) -> Decimal | None:
-    """A decimal that may be absent, null or empty."""
-    return None if row.get(key) == "" else maybe_decimal(row, key)
-
-
-def _ms(row: Mapping[str, Any], key: str) -> int:
-    """A time that may be absent, in ns; 0 then."""
-    value = row.get(key)
-    if value is None or value == "":
-        return 0
-    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17 else value
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**53:
-        raise bad(row, key, "milliseconds since the epoch")
-    return number * 1_000_000
-
-
-def _flag(row: Mapping[str, Any], key: str) -> bool | None:
-    value = row.get(key)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    raise bad(row, key, "true or false")

@@ -6,7 +6,7 @@ Judged before anything is sent. What is wrong is named, with the nearest values 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import Any
 
 from csbook.errors import OrderRefused, UsageError
@@ -16,6 +16,8 @@ from csbook.venues.trading import Draft, Trading
 __all__ = ["drafted", "steps"]
 
 _LONGEST_ID = 36
+_FARTHEST = 30  # a number's first digit from its point
+_EXACT = Context(prec=200)
 
 
 def drafted(
@@ -112,15 +114,17 @@ def _on_grid(field: str, value: Any, step: Decimal, least: Decimal | None, most:
         number = Decimal(value)
     except InvalidOperation:
         raise _refused(field, f"{field} is {value!r:.60}; {expected}") from None
-    if not number.is_finite() or not -30 <= number.adjusted() <= 30:
-        raise _refused(field, f"{field} is {value!s:.60}; {expected}")
+    if not number.is_finite() or not -_FARTHEST <= number.adjusted() <= _FARTHEST:
+        raise _refused(field, f"{field} is {number!s:.60}; {expected}")
     floor = least if least is not None and least > step else step
     if number < floor:
         raise _refused(field, f"{field} {plain(number)} is below the least, {plain(floor)}", plain(floor))
     if most is not None and number > most:
         raise _refused(field, f"{field} {plain(number)} is above the most, {plain(most)}", plain(most))
-    if number % step:
-        below, above = ((number / step).to_integral_value(rounding) * step for rounding in (ROUND_FLOOR, ROUND_CEILING))
+    count, rest = _EXACT.divmod(number, step)
+    if rest:
+        below = _EXACT.multiply(count, step)
+        above = _EXACT.add(below, step)
         near = tuple(plain(each) for each in (below, above) if each > 0)
         text = f"{field} {plain(number)} is no multiple of {plain(step)}; the nearest are {' and '.join(near)}"
         raise _refused(field, text, *near)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from csbook.errors import BadMessage
 from csbook.types import Instrument
+from csbook.venues.dialect import Dialect
 
-__all__ = ["Rules", "decimals_of", "scales_of"]
+__all__ = ["Rules", "decimals_of", "read_rules", "scales_of"]
 
 _ROOM = 2  # decimals beyond the grid, so that a finer tick later on still fits
 
@@ -25,6 +27,13 @@ def decimals_of(step: Decimal) -> int:
 def scales_of(instrument: Instrument) -> tuple[int, int]:
     """The price and size decimals of a book: those of tick and lot and two more, 18 at most."""
     return min(18, decimals_of(instrument.tick) + _ROOM), min(18, decimals_of(instrument.lot) + _ROOM)
+
+
+def read_rules(dialect: Dialect, payload: bytes, ticks: Mapping[str, Decimal]) -> dict[str, Instrument]:
+    """The rules as the dialect reads them, with the price steps of ``ticks`` in the place of the venue's."""
+    assert dialect.rest is not None and dialect.rest.read_instruments is not None, dialect.name
+    found = dialect.rest.read_instruments(payload)
+    return {name: replace(each, tick=ticks[name]) if name in ticks else each for name, each in found.items()}
 
 
 class Rules:

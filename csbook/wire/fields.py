@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from csbook.errors import BadMessage
 from csbook.json import JSONDecodeError, loads
@@ -20,11 +20,15 @@ __all__ = [
     "FloatFound",
     "bad",
     "decimal",
+    "exactly",
+    "flag",
     "integer",
     "load",
     "load_exact",
     "maybe_decimal",
     "maybe_integer",
+    "ms",
+    "optional",
     "symbol",
     "time_ns",
     "word",
@@ -35,6 +39,8 @@ _SYMBOL = re.compile(r"[A-Za-z0-9_/.:-]{1,31}", re.ASCII)
 _LATEST_MS = (2**63 - 1) // 1_000_000
 _LONGEST = 256  # characters of an identifier or a word
 _KEPT = 4096
+
+ReadT = TypeVar("ReadT")
 
 # What was read lately, text -> value: the prices, sizes and symbols of an account come again and again.
 _numbers: dict[str, Decimal] = {}
@@ -59,6 +65,14 @@ def load_exact(payload: bytes) -> Any:
         return json.loads(payload, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise BadMessage(f"not JSON that can be read exactly: {error}") from None
+
+
+def exactly(payload: bytes, read: Callable[[Any], ReadT]) -> ReadT:
+    """What ``read`` makes of a payload; it is read once more with its source text kept where digits would be lost."""
+    try:
+        return read(load(payload))
+    except FloatFound:
+        return read(load_exact(payload))
 
 
 def bad(message: Mapping[str, Any], key: str, expected: str) -> BadMessage:
@@ -113,6 +127,11 @@ def maybe_decimal(message: Mapping[str, Any], key: str) -> Decimal | None:
     return None if value is None else _new_decimal(message, key, value, False)
 
 
+def optional(message: Mapping[str, Any], key: str) -> Decimal | None:
+    """A decimal that may be absent, null or empty text."""
+    return None if message.get(key) == "" else maybe_decimal(message, key)
+
+
 def integer(message: Mapping[str, Any], key: str) -> int:
     """A whole number of at least 0."""
     value = message.get(key)
@@ -131,6 +150,27 @@ def time_ns(message: Mapping[str, Any], key: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LATEST_MS:
         raise bad(message, key, "milliseconds since the epoch")
     return value * 1_000_000
+
+
+def ms(message: Mapping[str, Any], key: str) -> int:
+    """Milliseconds since the epoch that may be absent, null or text, in ns; 0 where there are none."""
+    value = message.get(key)
+    if value is None or value == "":
+        return 0
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17 else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**53:
+        raise bad(message, key, "milliseconds since the epoch")
+    return number * 1_000_000
+
+
+def flag(message: Mapping[str, Any], key: str) -> bool | None:
+    """True or false, as such or as text; None where the message has none."""
+    value = message.get(key)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise bad(message, key, "true or false")
 
 
 def symbol(message: Mapping[str, Any], key: str = "s") -> str:

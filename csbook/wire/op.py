@@ -23,6 +23,7 @@ Reader = Callable[[Mapping[str, Any], Mapping[str, Any], int], Trade | Ticker | 
 
 _ROOM = 20_000  # of the characters that all arguments of a connection may have together
 _PING = b'{"op":"ping"}'
+_OTHERS_BUSINESS = "orderbook.1."  # the core fuses those that are newer than the last
 
 
 class OpSession:
@@ -112,6 +113,8 @@ class OpSession:
         return self._requests.refused(number, 0, str(message.get("ret_msg", "")))
 
     def _data(self, topic: str, message: Mapping[str, Any], receive_time_ns: int) -> list[Event]:
+        if topic.startswith(_OTHERS_BUSINESS):
+            return []
         kind = topic.partition(".")[0]
         reader = self._readers.get(kind)
         if reader is None:

@@ -65,6 +65,7 @@ class PositionReport:
     reason: str = ""  # the venue's word for what moved it
     event_time_ns: int = 0
     receive_time_ns: int = 0
+    sequence: int | None = None  # the venue's own count: a lower one is older news of the same position
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class BalanceReport:
     reason: str = ""
     event_time_ns: int = 0
     receive_time_ns: int = 0
+    sequence: int | None = None  # the venue's own count: a lower one is older news of the same asset
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from csbook.errors import RequestError
 
-__all__ = ["Answer", "Failure", "Request", "Signed", "Verdict", "query_of"]
+__all__ = ["Answer", "Failure", "Request", "Signed", "Verdict", "query_of", "seconds_of"]
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.~-]")
 
@@ -21,6 +21,13 @@ def query_of(pairs: Iterable[tuple[str, str]]) -> str:
 
 def _quoted(text: str) -> str:
     return _UNSAFE.sub(lambda match: b"%%%02X" % match[0][0], text.encode()).decode()
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """A Retry-After in seconds, an hour at most; a date is not read, the budget waits on its own then."""
+    if retry_after is None or not retry_after.strip().isdigit():
+        return None
+    return min(float(retry_after.strip()[:9]), 3600.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,9 @@ class Request:
     signed: bool = True
     command: bool = False
     cost: int = 1  # what it takes off its budget
+    symbol: str = ""  # what it is about, where the answer does not say
+    order_id: str = ""
+    client_order_id: str = ""
 
 
 class Signed:
@@ -70,13 +80,19 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request did not succeed. ``status`` is HTTP's, 0 where no answer came; ``code`` the venue's."""
+    """Why a request did not succeed. ``status`` is HTTP's, 0 where no answer came; ``code`` the venue's.
+
+    Of a RATE: ``limits`` names what is used up where it is not the endpoint's own alone; ``banned``: asking on makes it
+    worse, so that ``retry_after_s`` is to be kept however long it is.
+    """
 
     verdict: Verdict
     text: str
     status: int = 0
     code: str = ""
     retry_after_s: float | None = None
+    limits: tuple[str, ...] = ()
+    banned: bool = False
 
     @property
     def unknown(self) -> bool:

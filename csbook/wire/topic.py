@@ -22,6 +22,7 @@ __all__ = ["TopicSession"]
 Reader = Callable[[Mapping[str, Any], int], Trade | Ticker]
 
 _EXPIRED = 401
+_OTHERS_BUSINESS = "/contractMarket/tickerV2"  # the core fuses those that are newer than the last
 
 
 class TopicSession:
@@ -31,7 +32,9 @@ class TopicSession:
     symbol to what makes a record of the message's data. ``ping_interval`` and ``ping_timeout`` come with the token.
     """
 
-    __slots__ = ("_heartbeat", "_last_ping", "_pace", "_readers", "_requests", "_welcome_by", "_welcomed", "_within")
+    __slots__ = (
+        "_heartbeat", "_last_ping", "_pace", "_private", "_readers", "_requests", "_welcome_by", "_welcomed", "_within",
+    )  # fmt: skip
 
     binary = False
     framed = False
@@ -45,8 +48,10 @@ class TopicSession:
         batch: int = 100,
         ping_interval: float = 18.0,
         ping_timeout: float = 10.0,
+        private: bool = False,
     ) -> None:
         self._pace = pace
+        self._private = private
         self._readers = readers
         self._within = confirm_within
         self._requests = Requests(pace, within=confirm_within, batch=batch)
@@ -81,7 +86,7 @@ class TopicSession:
             self._pace.spend(now)
             self._last_ping += 1
             out.append(b'{"id":"p%d","type":"ping"}' % self._last_ping)
-        return out + [_asking(number, request) for number, request in self._requests.send(now)]
+        return out + [_asking(number, request, self._private) for number, request in self._requests.send(now)]
 
     def overdue(self, now: float) -> list[Event]:
         if not self._welcomed:
@@ -138,22 +143,22 @@ class TopicSession:
         kind = topic.partition(":")[0]
         reader, data = self._readers.get(kind), message.get("data")
         if reader is None:
-            return [Unknown(kind[:64] or "unnamed")]
+            return [] if kind == _OTHERS_BUSINESS else [Unknown(kind[:64] or "unnamed")]
         if not isinstance(data, dict):
             what = type(data).__name__
             raise BadMessage(f"{topic[:64]}: data is a {what}; expected an object", field="data")
         return [Record(reader(data, receive_time_ns))]
 
 
-def _asking(number: int, request: Request) -> bytes:
+def _asking(number: int, request: Request, private: bool) -> bytes:
     topic = request.streams[0].partition(":")[0]
     symbols = ",".join(stream.partition(":")[2] for stream in request.streams)
     return json.dumps(
         {
             "id": str(number),
             "type": "unsubscribe" if request.leaving else "subscribe",
-            "topic": f"{topic}:{symbols}",
-            "privateChannel": False,
+            "topic": f"{topic}:{symbols}" if symbols else topic,
+            "privateChannel": private,
             "response": True,
         }
     )

@@ -24,8 +24,8 @@ def fill(trade: str, size: str, price: str = "100", side: Side = Side.BUY, clien
 
 
 def report(
-    status: str, filled: str | None = "0", at: int = 0, client: str = "a", side: Side | None = Side.BUY, size: str | None = "2",
-    price: str | None = "100", **more: Any,
+    status: str, filled: str | None = "0", at: int = 0, client: str = "a", side: Side | None = Side.BUY,
+    size: str | None = "2", price: str | None = "100", **more: Any,
 ) -> OrderReport:  # fmt: skip
     return OrderReport(
         SYMBOL, OrderStatus[status], client, more.pop("order_id", f"{client}-id"), side, "LIMIT", "GTC",

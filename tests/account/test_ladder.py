@@ -11,8 +11,8 @@ from csbook.types import Side
 def test_best_first_on_both_sides() -> None:
     ladder = Ladder(SYMBOL)
     for key, side, price, size in (
-        ("a", Side.BUY, "99", "1"), ("b", Side.BUY, "100", "2"), ("c", Side.BUY, "100.0", "3"), ("d", Side.SELL, "102", "4"),
-        ("e", Side.SELL, "101", "5"),
+        ("a", Side.BUY, "99", "1"), ("b", Side.BUY, "100", "2"), ("c", Side.BUY, "100.0", "3"),
+        ("d", Side.SELL, "102", "4"), ("e", Side.SELL, "101", "5"),
     ):  # fmt: skip
         ladder.put(side, D(price), key, D(size))
     assert ladder.bids == [(100, 5), (99, 1)]

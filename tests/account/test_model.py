@@ -1,7 +1,8 @@
-"""The account against a model of a venue: whatever happened, it is the venue's once all is quiet, and never short of it.
+"""The account against a model of a venue: whatever happened, it is the venue's once all is quiet, and never short of
+it.
 
-``CSBOOK_MODEL_WORLDS`` and ``CSBOOK_MODEL_SEED`` run more and other worlds, ``CSBOOK_MODEL_EXAMPLES`` more of hypothesis'; a
-failing world names its seed, and the seed replays it.
+``CSBOOK_MODEL_WORLDS`` and ``CSBOOK_MODEL_SEED`` run more and other worlds, ``CSBOOK_MODEL_EXAMPLES`` more of
+hypothesis'; a failing world names its seed, and the seed replays it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from account.world import World
 
 WORLDS = int(os.environ.get("CSBOOK_MODEL_WORLDS", "1500"))
 SEED = int(os.environ.get("CSBOOK_MODEL_SEED", "0"))
-EXAMPLES = int(os.environ.get("CSBOOK_MODEL_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("CSBOOK_MODEL_EXAMPLES", "300"))
 
 
 def run(seed: int) -> World:
@@ -104,7 +105,7 @@ def test_the_model() -> None:
             max_examples=EXAMPLES,
             stateful_step_count=40,
             deadline=None,
-            derandomize=EXAMPLES <= 60,
+            derandomize=EXAMPLES <= 300,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -152,7 +152,9 @@ def test_who_has_no_place() -> None:
 
 
 def test_the_truth_lies_between_the_bounds() -> None:
-    """A queue of others and us at random: one change between two depths, trades before or after the depth that has them."""
+    """A queue of others and us at random: one change between two depths, trades before or after the depth that has
+    them.
+    """
     for seed in range(400):
         chance = random.Random(seed)
         others = [chance.randrange(1, 9) for _ in range(chance.randrange(5))]

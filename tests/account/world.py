@@ -1,7 +1,8 @@
 """A venue in plain dicts and Decimals, a network that loses, doubles and reorders, and an account that listens to it.
 
-Written apart from csbook.account: the venue knows orders, positions and balances as a venue does, with no bounds, paths or
-lattices. ``choose(n)`` decides everything (a number below n), so that hypothesis or a seeded generator may drive it.
+Written apart from csbook.account: the venue knows orders, positions and balances as a venue does, with no bounds,
+paths or lattices. ``choose(n)`` decides everything (a number below n), so that hypothesis or a seeded generator may
+drive it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ GRACE = 500 * MS
 SKEW = 40 * MS
 SYMBOL = "BTCUSDT"
 FEE = D("0.00065")
+NIL, START = D(0), D(10_000)
 
 
 @dataclass
@@ -33,10 +35,10 @@ class Resting:
     leg: str
     hand: bool
     status: OrderStatus = OrderStatus.NEW
-    filled: Decimal = D(0)
-    paid: Decimal = D(0)
-    cost: Decimal = D(0)
-    pnl: Decimal = D(0)
+    filled: Decimal = NIL
+    paid: Decimal = NIL
+    cost: Decimal = NIL
+    pnl: Decimal = NIL
     time: int = 0
 
     @property
@@ -74,7 +76,7 @@ class Venue:
     sizes: dict[str, Decimal] = field(default_factory=dict)  # by leg
     entries: dict[str, Decimal] = field(default_factory=dict)
     moved: dict[str, int] = field(default_factory=dict)
-    wallet: Decimal = D(10_000)
+    wallet: Decimal = START
     trades: int = 0
     last_id: int = 100
 
@@ -129,9 +131,10 @@ class Venue:
     def report(self, made: Resting, rest: bool = False) -> OrderReport:
         average = made.cost / made.filled if made.filled else None
         return OrderReport(
-            SYMBOL, made.status, made.client, made.order_id, made.side, "LIMIT", "GTC", made.size, made.price, made.filled,
-            average, position_side=made.leg, commission=made.paid if rest else None, commission_asset="USDT",
-            realised_pnl=made.pnl if rest and self.tells else None, event_time_ns=made.time * MS,
+            SYMBOL, made.status, made.client, made.order_id, made.side, "LIMIT", "GTC", made.size, made.price,
+            made.filled, average, position_side=made.leg, commission=made.paid if rest else None,
+            commission_asset="USDT", realised_pnl=made.pnl if rest and self.tells else None,
+            event_time_ns=made.time * MS,
         )  # fmt: skip
 
     def position(self, leg: str, rest: bool = False) -> PositionReport:
@@ -347,7 +350,8 @@ class World:
     STEPS = (
         "place", "place", "place", "arrive", "by_hand", "trade", "trade", "trade", "trade", "trade", "cancel",
         "deliver", "deliver", "deliver", "again", "deliver", "deliver", "deliver",
-        "deliver", "deliver", "again", "lose", "disconnect", "ask", "ask_on", "answer", "look_up", "looked_up", "wait", "wait",
+        "deliver", "deliver", "again", "lose", "disconnect", "ask", "ask_on", "answer",
+        "look_up", "looked_up", "wait", "wait",
     )  # fmt: skip
 
     # -- what must hold

@@ -189,7 +189,7 @@ def test_a_third_party_reads_a_book(reader: Path) -> None:
 
 DOCTORED = {
     "another version": ("CSBOOK_LAYOUT = ", "CSBOOK_LAYOUT = 1000 + "),
-    "a longer header": ("    uint64_t spare[7]\n", "    uint64_t spare[15]\n"),
+    "a longer header": ("    uint64_t spare[6]\n", "    uint64_t spare[15]\n"),
     "a longer touch": ("    int64_t ask_levels\n", "    int64_t ask_levels\n    int64_t another\n"),
 }
 

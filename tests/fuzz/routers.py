@@ -55,12 +55,14 @@ def venues() -> tuple[str, ...]:
     raise AssertionError("a venue without a name")
 
 
+BEST = _core._scanner()  # before anybody switches
+
+
 @cache
 def variants() -> tuple[str, ...]:
     """The readers of levels that this machine runs; the best one, which is the default, first."""
-    best = _core._scanner()
     names = ("plain", "avx2", "avx512")
-    return tuple(reversed(names[: names.index(best) + 1]))
+    return tuple(reversed(names[: names.index(BEST) + 1]))
 
 
 def read_by(variant: str) -> None:

@@ -63,7 +63,7 @@ def test_the_venues_are_those_of_the_core() -> None:
 
 
 def test_the_best_reader_is_the_first() -> None:
-    assert routers.variants()[0] == _core._scanner()
+    assert routers.variants()[0] == routers.BEST
     assert routers.variants()[-1] == "plain"
 
 

@@ -33,7 +33,7 @@ def test_a_start_is_a_return() -> None:
     assert made.due(7.0) == 7.0
     assert made.verdict(7.0) is not None
     assert made.due(7.1) == NEVER and made.verdict(7.1) is None  # one at a time
-    assert made.answered(7.5) == [Alert("degrade", "the private stream is back and the account reconciled")]
+    assert made.answered(7.5) == [] and made.mode is Mode.STREAM  # nothing was lost before
     assert fallback(up=True).mode is Mode.STREAM
 
 
@@ -163,3 +163,14 @@ def test_no_such_fallback(bad: dict[str, Any]) -> None:
 def test_an_answer_to_nothing() -> None:
     with pytest.raises(ValueError, match="none is under way"):
         fallback().answered(0.0)
+
+
+def test_what_is_demanded_while_a_poll_is_under_way_is_asked_for_again() -> None:
+    made = fallback(up=True)
+    made.demand(1.0)
+    assert made.verdict(1.0) is not None
+    made.demand(1.5)  # seen after the poll was asked for: its answer may be older
+    made.answered(2.0)
+    assert made.due(2.0) == 2.0 and made.verdict(2.0) is not None
+    made.answered(3.0)
+    assert made.due(3.0) > 60.0

@@ -26,7 +26,8 @@ from scripted import open_sockets, until
 from standing import StandingTime
 
 ORDER = f"{FUTURES}/order"
-PLACE = TRADING.place(Draft("BTCUSDT", Side.BUY, "LIMIT", "0.001", "30000.0", "c-1"))
+DRAFT = Draft("BTCUSDT", Side.BUY, "LIMIT", "0.001", "30000.0", "c-1")
+PLACE = TRADING.place(DRAFT)
 CANCEL = TRADING.cancel("BTCUSDT", order_id="5")
 QUERY = TRADING.order("BTCUSDT", client_order_id="c-1")
 OK: Answering = lambda asked: (200, {"data": {"order_id": "5"}})  # noqa: E731

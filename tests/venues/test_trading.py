@@ -15,14 +15,19 @@ def test_what_can_be_traded_on_can_be_read() -> None:
 def test_each_table_agrees_with_itself(name: str) -> None:
     table, public = trading_table(name), dialect(name)
     assert (table.name, table.title) == (public.name, public.title)
-    assert set(table.abilities) <= {"post_only", "amend", "reduce_only", "hedge", "cancel_all"}
+    assert set(table.abilities) <= {"post_only", "amend", "reduce_only", "hedge", "cancel_all", "fills"}
     for limit in table.limits.values():
         assert 0 <= limit.reserve < limit.count and limit.window_s > 0
-    assert {"cancel_all", "cancel", "open_orders"} <= {name for name, limit in table.limits.items() if limit.reserve}
+    for endpoint in ("cancel_all", "cancel", "open_orders"):  # a halt has room in every limit that it meets
+        met = [table.limits[name] for name in (endpoint, *table.pools.get(endpoint, ())) if name in table.limits]
+        assert met and all(limit.reserve for limit in met)
+    for names_ in table.pools.values():
+        assert set(names_) <= table.limits.keys()
+    assert table.times_in_force and table.order_types and table.list_window_s > 0
 
 
 def test_no_such_venue() -> None:
-    with pytest.raises(UsageError, match="cannot trade on 'mars'; csbook trades on: coinswitch"):
+    with pytest.raises(UsageError, match="cannot trade on 'mars'; csbook trades on: binance, "):
         trading_table("mars")
 
 

@@ -92,3 +92,47 @@ def test_not_json() -> None:
     for text in (b'{"a":}', b"[" * 100_000, b'{"a":1e9999999999999999999}'):
         with pytest.raises(BadMessage):
             fields.load_exact(text)
+
+
+def test_an_optional_decimal_may_be_empty() -> None:
+    assert fields.optional({"p": ""}, "p") is None is fields.optional({}, "p")
+    assert fields.optional({"p": "0.10"}, "p") == Decimal("0.10")
+    with pytest.raises(BadMessage):
+        fields.optional({"p": " "}, "p")
+
+
+@pytest.mark.parametrize(("value", "ns"), [(5, 5_000_000), ("5", 5_000_000), ("", 0), (None, 0), (0, 0)])
+def test_milliseconds_that_may_be_absent(value: Any, ns: int) -> None:
+    assert fields.ms({"at": value}, "at") == ns and fields.ms({}, "at") == 0
+
+
+@pytest.mark.parametrize("value", [-1, 2**53, "x", True, 1.5, "\u0661", "9" * 17])
+def test_no_milliseconds(value: Any) -> None:
+    with pytest.raises(BadMessage, match="milliseconds"):
+        fields.ms({"at": value}, "at")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(True, True), (False, False), (None, None), ("true", True), ("False", False)]
+)
+def test_a_flag(value: Any, said: bool | None) -> None:
+    assert fields.flag({"m": value}, "m") is said
+
+
+@pytest.mark.parametrize("value", [1, 0, "yes", "", []])
+def test_no_flag(value: Any) -> None:
+    with pytest.raises(BadMessage, match="true or false"):
+        fields.flag({"m": value}, "m")
+
+
+def test_what_is_read_exactly_is_read_twice_at_most() -> None:
+    seen: list[Any] = []
+
+    def read(message: Any) -> Decimal:
+        seen.append(message)
+        return fields.decimal(message, "p")
+
+    assert fields.exactly(b'{"p":0.12345678901234567890}', read) == Decimal("0.12345678901234567890")
+    assert fields.exactly(b'{"p":"1"}', read) == 1 and len(seen) == 3
+    with pytest.raises(BadMessage, match="not JSON"):
+        fields.exactly(b"{", read)

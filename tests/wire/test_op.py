@@ -120,12 +120,17 @@ def test_a_spoilt_trade_is_dropped_alone(field: str) -> None:
     ("message", "event"),
     [
         ({"topic": "tickers.BTCUSDT", "data": {}}, Unknown("tickers")),
+        ({"topic": "orderbook.50.BTCUSDT", "data": {}}, Unknown("orderbook")),
         ({"op": "auth", "success": True}, Unknown("auth")),
         ({"hello": 1}, Unknown("unnamed")),
     ],
 )
 def test_what_nobody_asked_for(message: Any, event: Event) -> None:
     assert Talk().told(message) == [event]
+
+
+def test_quotes_are_the_cores_business() -> None:
+    assert Talk().told({"topic": "orderbook.1.BTCUSDT", "type": "snapshot", "data": {}}) == []
 
 
 @pytest.mark.parametrize("payload", [b"", b"[1]", b"{", b"7", b'{"topic":"publicTrade.X","data":[3]}'])

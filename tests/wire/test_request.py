@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from csbook.errors import RequestError
-from csbook.wire.request import Answer, Failure, Request, Signed, Verdict, query_of
+from csbook.wire.request import Answer, Failure, Request, Signed, Verdict, query_of, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,11 @@ def test_a_failure_as_an_error(verdict: Verdict) -> None:
 
 def test_a_request_is_no_command_unless_it_says_so() -> None:
     assert not Request("time", "GET", "/time").command
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [(None, None), ("7", 7.0), (" 7 ", 7.0), ("soon", None), ("-1", None), ("999999999999", 3600.0), ("0", 0.0)],
+)
+def test_how_long_a_venue_wants_to_be_left_alone(header: str | None, seconds: float | None) -> None:
+    assert seconds_of(header) == seconds

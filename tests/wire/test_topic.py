@@ -110,6 +110,8 @@ def test_a_spoilt_trade(field: str) -> None:
     ("message", "events"),
     [
         ({"topic": "/contract/instrument:X", "type": "message", "data": {}}, [Unknown("/contract/instrument")]),
+        ({"topic": "/contractMarket/tickerV2:X", "type": "message", "data": {}}, []),  # the core's, if it is newer
+        ({"topic": "/contractMarket/ticker:X", "type": "message", "data": {}}, [Unknown("/contractMarket/ticker")]),
         ({"type": "message"}, [Unknown("unnamed")]),
         ({"type": "notice"}, []),
         ({"type": "command"}, []),

@@ -1,0 +1,139 @@
+"""All positions, by symbol and leg: what they are, what they could become, and what they are worth at a book's mid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+from csbook._core import Book
+from csbook.account.changes import Change, PositionChanged
+from csbook.account.exact import ZERO, add, multiply, number, subtract
+from csbook.account.path import Held
+from csbook.account.positions import Exposure, Leg, whole
+from csbook.errors import BadMessage, UsageError
+from csbook.types import Position
+from csbook.wire.private import PositionReport
+
+__all__ = ["Holdings", "check_position"]
+
+_HALF = Decimal("0.5")
+
+
+def check_position(report: PositionReport) -> None:
+    """Raise BadMessage naming the field."""
+    if not report.symbol:
+        raise BadMessage("a position report needs a symbol", field="symbol")
+    if report.position_side not in ("BOTH", "LONG", "SHORT"):
+        raise BadMessage(
+            f"position_side is {report.position_side!r}; expected BOTH, LONG or SHORT", field="position_side"
+        )
+    number(report.size, "size", low=None)
+    number(report.entry_price, "entry_price", low=None)
+
+
+class Holdings:
+    """The legs of every symbol that was traded or reported, and their sums as a user sees them."""
+
+    def __init__(self, skew_ns: int) -> None:
+        self._skew_ns = skew_ns
+        self._legs: dict[str, dict[str, Leg]] = {}  # by symbol, then by position side
+        self._positions: dict[str, Position] = {}
+        self.view: Mapping[str, Position] = MappingProxyType(self._positions)
+
+    def symbols(self) -> list[str]:
+        return list(self._legs)
+
+    def exposure(self, symbol: str) -> Exposure:
+        legs = self._legs.get(symbol)
+        if not legs:
+            return Exposure(ZERO, ZERO, ZERO)
+        position = long = short = ZERO
+        settled = True
+        for leg in legs.values():
+            position = add(position, leg.size)
+            long = add(long, add(leg.high, leg.may_buy))
+            short = add(short, subtract(leg.low, leg.may_sell))
+            settled = settled and leg.settled
+        return Exposure(position, long, short, settled)
+
+    def unrealised_pnl(self, symbol: str, book: Book) -> Decimal | None:
+        if book.symbol != symbol:
+            raise UsageError(f"the book is of {book.symbol}; expected one of {symbol}")
+        position = self._positions.get(symbol)
+        if position is None:
+            return ZERO
+        parts = [part for part in (position.legs or (position,)) if part.size]
+        if not parts:
+            return ZERO
+        top = book.top()
+        if not (top.bid_size_raw and top.ask_size_raw):
+            return None
+        mid = multiply(Decimal(top.bid_raw + top.ask_raw), _HALF).scaleb(-top.price_decimals)
+        total = ZERO
+        for part in parts:
+            if part.entry_price is None:
+                return None
+            total = add(total, multiply(subtract(mid, part.entry_price), part.size))
+        return total
+
+    def leg(self, symbol: str, position_side: str) -> Leg:
+        legs = self._legs.get(symbol)
+        if legs is None:
+            legs = self._legs[symbol] = {}
+        leg = legs.get(position_side)
+        if leg is None:
+            leg = legs[position_side] = Leg(symbol, position_side, self._skew_ns)
+        return leg
+
+    def report(self, report: PositionReport, held: Held, changes: list[Change]) -> bool:
+        """Take in one report; False where it is older than what is known."""
+        leg = self.leg(report.symbol, report.position_side)
+        if not leg.report(held):
+            return False
+        if report.leverage is not None:
+            leg.leverage = report.leverage
+        leg.margin_type = report.margin_type or leg.margin_type
+        leg.evaluate()
+        if held.asked_ns:
+            leg.learn_base()
+        self.publish(report.symbol, changes)
+        return True
+
+    def reconcile(
+        self, rows: tuple[PositionReport, ...], asked_ns: int, answered_ns: int, changes: list[Change]
+    ) -> int:
+        """All that are not flat, asked for and answered at these times; how many rows were older than what is known."""
+        listed = {(row.symbol, row.position_side): row for row in rows}
+        for symbol, legs in self._legs.items():
+            for side in legs:
+                listed.setdefault((symbol, side), PositionReport(symbol, ZERO, position_side=side))
+        stale = 0
+        for row in listed.values():
+            held = Held(row.size, row.event_time_ns, answered_ns, row.entry_price, asked_ns, answered_ns)
+            stale += not self.report(row, held, changes)
+        return stale
+
+    def publish(self, symbol: str, changes: list[Change]) -> None:
+        old = self._positions.get(symbol)
+        legs = self._legs[symbol]
+        new = legs["BOTH"].position() if len(legs) == 1 and "BOTH" in legs else whole(symbol, list(legs.values()))
+        if old is None and not new.size and not new.realised_pnl and not new.commission:
+            return
+        self._positions[symbol] = new
+        if old is None or _differ(old, new):
+            changes.append(PositionChanged(new, old))
+
+
+def _differ(old: Position, new: Position) -> bool:
+    """In anything but the time."""
+    return (
+        old.size != new.size
+        or old.entry_price != new.entry_price
+        or old.realised_pnl != new.realised_pnl
+        or old.commission != new.commission
+        or old.leverage != new.leverage
+        or old.margin_type != new.margin_type
+        or len(old.legs) != len(new.legs)
+        or any(map(_differ, old.legs, new.legs))
+    )
