@@ -14,8 +14,7 @@ from typing import Any
 from csbook._core import Book
 from csbook.cli import figures
 from csbook.cli.figures import Grid
-from csbook.cli.pane import held, profit, quote
-from csbook.cli.quoting import Level, Own
+from csbook.cli.quoting import Level, Own, held, profit, quote
 from csbook.cli.scene import Move, Scene
 
 __all__ = ["COUNTERS", "Lines", "as_json", "moved", "summary", "told"]

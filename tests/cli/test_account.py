@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import csbook
 from csbook.cli import account
 from csbook.cli.account import Where
 from csbook.errors import ConnectError, CredentialsError, RequestError, UsageError
@@ -148,21 +150,26 @@ def test_keys_from_a_private_file_alone(where: Where, tmp_path: Path, monkeypatc
         Where("coinswitch").keys()
 
 
-def test_another_process_trades_with_what_sim_printed(
-    csbook_command: Command, venue: dict[str, str], monkeypatch: pytest.MonkeyPatch
+async def test_other_processes_trade_with_what_sim_printed(
+    csbook_command: Command, venue: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """The venue in one process, a trader in this one, a command in a third; they meet at the venue."""
     at = ("--venue", "coinswitch", "--rest-url", venue["rest_url"])
-    missing = csbook_command("orders", *at)
-    assert (missing.returncode, missing.stdout) == (2, "")
     names = "CSBOOK_COINSWITCH_API_KEY and CSBOOK_COINSWITCH_API_SECRET"
-    assert missing.stderr == f"csbook: no credentials for 'coinswitch': {names} must be set\n"
+    ended = await asyncio.to_thread(csbook_command, "orders", *at)
+    told = f"csbook: no credentials for 'coinswitch': {names} must be set\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", told)
     monkeypatch.setenv("CSBOOK_COINSWITCH_API_KEY", venue["api_key"])
     monkeypatch.setenv("CSBOOK_COINSWITCH_API_SECRET", venue["api_secret"])
-    for name in ("orders", "positions"):
-        ended = csbook_command(name, *at, "--json")
+    trader = csbook.trade("coinswitch", rest_url=venue["rest_url"], ws_url=venue["ws_url"], state_dir=tmp_path)
+    async with asyncio.timeout(60), trader:
+        order = await trader.place("BTCUSDT", "BUY", size="0.010", price=60000)
+        ended = await asyncio.to_thread(csbook_command, "orders", *at, "--json")
         assert (ended.returncode, ended.stderr) == (0, "")
-        assert json.loads(ended.stdout) == {"venue": "coinswitch", "rest_url": venue["rest_url"], name: []}
-    ended = csbook_command("balances", *at)
-    assert ended.stdout.splitlines()[1].split() == ["USDT", "100000", "100000"]
-    ended = csbook_command("cancel-all", *at, "--symbol", "btcusdt", "--json")
-    assert json.loads(ended.stdout)["canceled"] == []
+        (shown,) = json.loads(ended.stdout)["orders"]
+        assert (shown["order_id"], shown["client_order_id"]) == (order.order_id, order.client_order_id)
+        assert (shown["own"], Decimal(shown["price"])) == (True, 60000)
+        ended = await asyncio.to_thread(csbook_command, "cancel-all", *at, "--symbol", "btcusdt", "--json")
+        assert json.loads(ended.stdout)["canceled"] == [order.order_id]
+        while trader.account.open_orders():  # noqa: ASYNC110 - the stream tells this process of it
+            await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from csbook import Book, Ticker, Trade
 from csbook.cli.figures import Grid
 from csbook.cli.paint import DEAD, Row, width_of
-from csbook.cli.pane import head, held, pane, profit, quote, trades
+from csbook.cli.pane import head, pane, trades
 from csbook.cli.quoting import Own
 from csbook.cli.scene import Scene
 
@@ -114,11 +114,6 @@ def test_it_stays_where_there_is_no_room_for_all_figures(book: Book, trades: lis
     assert any("position -0.010" in line and "P&L -0.1778" in line for line in narrow)
     halted = text(head(scene(book, own={"BTCUSDT": replace(own, halted="x")}), grid, 56, 8))
     assert "HALTED" in halted[0]
-
-
-def test_nothing_is_a_dash(own: Own) -> None:
-    nothing = replace(own, bids=[], position=Decimal("0.000"), pnl=None)
-    assert (quote(nothing.bids), held(nothing), profit(nothing)) == ("-", "0", "-")
 
 
 @pytest.mark.parametrize("width", [27, 30, 46])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 import csbook
 from csbook import Credentials
-from csbook.cli.quoting import Own, Quoting
+from csbook.cli.quoting import Own, Quoting, held, profit, quote
 from csbook.errors import ConnectError
 from csbook.examples import maker
 from csbook.sim import LocalVenue
@@ -35,6 +36,11 @@ def test_own_sizes_at_the_scales_of_a_book() -> None:
     )  # fmt: skip
     assert own.raw(2, 3) == {6179750: 10, 6180260: 20}
     assert own.raw(8, 8) == {6179750000000: 1000000, 6180260000000: 2000000}
+
+
+def test_nothing_is_a_dash(own: Own) -> None:
+    nothing = replace(own, bids=[], position=Decimal("0.000"), pnl=None)
+    assert (quote(nothing.bids), held(nothing), profit(nothing)) == ("-", "0", "-")
 
 
 async def test_it_quotes_until_it_is_left(local: LocalVenue) -> None:
