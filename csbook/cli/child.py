@@ -30,7 +30,8 @@ STOP_WITHIN_S = 3.0
 class VenueProcess:
     """``async with VenueProcess(["BTCUSDT"]) as venue``: started. ``await venue.listening()``: at ``venue.ws_url``."""
 
-    def __init__(self, symbols: Iterable[str]) -> None:
+    def __init__(self, symbols: Iterable[str], venue: str = "coinswitch") -> None:
+        self._venue = venue
         self._symbols = tuple(symbols)
         self._process: asyncio.subprocess.Process | None = None
         self._complaints: deque[str] = deque(maxlen=20)
@@ -39,7 +40,7 @@ class VenueProcess:
         self.rest_url = ""
 
     async def __aenter__(self) -> Self:
-        arguments = ["sim", "--venue", "coinswitch", "--port", "0", "--json", "--end-with-input"]
+        arguments = ["sim", "--venue", self._venue, "--port", "0", "--json", "--end-with-input"]
         for symbol in self._symbols:
             arguments += ["--symbols", symbol]
         process = await asyncio.create_subprocess_exec(

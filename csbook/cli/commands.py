@@ -44,9 +44,10 @@ def csbook(context: click.Context) -> None:
 
 @csbook.command()
 @click.argument("symbols", metavar="[SYMBOL]...", nargs=-1)
+@click.option("--venue", default="coinswitch", show_default=True, metavar="V", help="The dialect that is spoken.")
 @SECONDS
 @JSON
-def demo(symbols: tuple[str, ...], seconds: float | None, as_json: bool) -> None:
+def demo(symbols: tuple[str, ...], venue: str, seconds: float | None, as_json: bool) -> None:
     """A live ladder of a recorded market. No account, no network.
 
     Starts a local venue that replays recorded BTCUSDT trading, connects to it over a real WebSocket and shows the book.
@@ -54,7 +55,7 @@ def demo(symbols: tuple[str, ...], seconds: float | None, as_json: bool) -> None
     """
     from csbook.cli import run
 
-    view = run.View("coinswitch", symbols or SYMBOLS, seconds=_positive(seconds), json=as_json)
+    view = run.View(venue, symbols or SYMBOLS, seconds=_positive(seconds), json=as_json)
     _run(run.demo(view))
 
 
@@ -126,7 +127,8 @@ def sim(
 ) -> None:
     """A local venue for other programs: one port of loopback.
 
-    Prints one line of JSON once it listens: venue, ws_url, rest_url, api_key and api_secret (of a demo account).
+    Prints one line of JSON once it listens: venue, ws_url, rest_url, and as coinswitch, where there are orders too,
+    api_key and api_secret (of a demo account).
     Faults: drop, duplicate, reorder, delay, split, disconnect, malformed, stall; delay and stall take a time as well,
     as in delay=0.1:50ms.
     """

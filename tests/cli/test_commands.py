@@ -20,7 +20,7 @@ def test_the_commands() -> None:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("demo", {"--seconds", "--json"}),
+        ("demo", {"--venue", "--seconds", "--json"}),
         ("watch", {"--venue", "--ws-url", "--rest-url", "--depth", "--spin", "--metrics", "--seconds", "--json"}),
         ("sim", {"--venue", "--port", "--speed", "--fault", "--symbols", "--seed", "--seconds", "--json"}),
     ],
