@@ -31,7 +31,8 @@ STOP_WITHIN_S = 3.0
 class VenueProcess:
     """``async with VenueProcess(["BTCUSDT"]) as venue``: started. ``await venue.listening()``: at ``venue.ws_url``."""
 
-    def __init__(self, symbols: Iterable[str], speed: float = 1.0) -> None:
+    def __init__(self, symbols: Iterable[str], venue: str = "coinswitch", speed: float = 1.0) -> None:
+        self._venue = venue
         self._symbols = tuple(symbols)
         self._speed = speed
         self._process: asyncio.subprocess.Process | None = None
@@ -39,20 +40,11 @@ class VenueProcess:
         self._hearing: asyncio.Task[None] | None = None
         self.ws_url = ""
         self.rest_url = ""
-        self.credentials: Credentials | None = None  # of its demo account, once it listens
+        self.credentials: Credentials | None = None  # of its demo account, once it listens, where it has one
 
     async def __aenter__(self) -> Self:
-        arguments = [
-            "sim",
-            "--venue",
-            "coinswitch",
-            "--port",
-            "0",
-            "--json",
-            "--end-with-input",
-            "--speed",
-            f"{self._speed!r}",
-        ]
+        arguments = ["sim", "--venue", self._venue, "--port", "0", "--json", "--end-with-input"]
+        arguments += ["--speed", f"{self._speed!r}"]
         for symbol in self._symbols:
             arguments += ["--symbols", symbol]
         process = await asyncio.create_subprocess_exec(
@@ -86,7 +78,8 @@ class VenueProcess:
             raise CsbookError(last.removeprefix("csbook: "))
         said: dict[str, str] = json.loads(text)
         self.ws_url, self.rest_url = said["ws_url"], said["rest_url"]
-        self.credentials = Credentials(said["api_key"], said["api_secret"])
+        if "api_key" in said:
+            self.credentials = Credentials(said["api_key"], said["api_secret"])
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

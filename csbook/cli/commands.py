@@ -50,6 +50,7 @@ def csbook(context: click.Context) -> None:
 
 @csbook.command()
 @click.argument("symbols", metavar="[SYMBOL]...", nargs=-1)
+@click.option("--venue", default="coinswitch", show_default=True, metavar="V", help="The dialect that is spoken.")
 @click.option("--trade", is_flag=True, help="The example market maker is at work, on the first SYMBOL.")
 @click.option("--speed", type=float, default=1.0, metavar="X", help="Of the recorded market; 1 unless given.")
 @METRICS
@@ -57,6 +58,7 @@ def csbook(context: click.Context) -> None:
 @JSON
 def demo(
     symbols: tuple[str, ...],
+    venue: str,
     trade: bool,
     speed: float,
     metrics: str | None,
@@ -71,8 +73,12 @@ def demo(
     """
     from csbook.cli import run
 
+    if trade and venue != "coinswitch":
+        raise click.UsageError(
+            f"--trade is offered with --venue coinswitch, the dialect whose private half is here; not {venue}"
+        )
     view = run.View(
-        "coinswitch",
+        venue,
         symbols or SYMBOLS,
         seconds=_positive(seconds),
         json=as_json,
@@ -234,7 +240,8 @@ def sim(
 ) -> None:
     """A local venue for other programs: one port of loopback.
 
-    Prints one line of JSON once it listens: venue, ws_url, rest_url, api_key and api_secret (of a demo account).
+    Prints one line of JSON once it listens: venue, ws_url, rest_url, and as coinswitch, where there are orders too,
+    api_key and api_secret (of a demo account).
     Faults: drop, duplicate, reorder, delay, split, disconnect, malformed, stall; delay and stall take a time as well,
     as in delay=0.1:50ms.
     """

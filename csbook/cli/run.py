@@ -52,11 +52,13 @@ class View:
     def feed(self) -> Feed:
         """The feed for it, not yet open. Raises UsageError for what cannot be."""
         venue = dialect(self.venue)
+        if venue.spot and any("/" in symbol for symbol in self.symbols):
+            venue = dialect(venue.spot)
         return csbook.connect(
             self.venue,
             self.symbols,
             depth=venue.default_depth if self.depth is None else self.depth,
-            channels=("book", "trades", "tickers"),
+            channels=[channel for channel in ("book", "trades", "tickers") if channel in venue.channels],
             url=self.ws_url,
             rest_url=self.rest_url,
         )
@@ -76,7 +78,7 @@ async def demo(view: View) -> None:
     from csbook.cli.child import VenueProcess
 
     with Stop() as stop:
-        async with VenueProcess(view.symbols, view.speed) as venue:
+        async with VenueProcess(view.symbols, view.venue, view.speed) as venue:
             # while the venue starts: the imports, and the refusal of what is no symbol
             view.feed()
             if not view.json:
@@ -127,9 +129,9 @@ async def sim(
                 "venue": venue,
                 "ws_url": local.ws_url,
                 "rest_url": local.rest_url,
-                "api_key": local.api_key,
-                "api_secret": local.api_secret,
             }
+            if local.is_private:
+                where |= {"api_key": local.api_key, "api_secret": local.api_secret}
             print(report.as_json(where), flush=True)
             await stop.wait(seconds)
 

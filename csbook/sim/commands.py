@@ -35,8 +35,11 @@ class _Refused(Exception):
         self.msg = msg
 
 
-def answer(text: str, held: Collection[str], streams: Collection[str], limit: int) -> Answer:
-    """Judge one request of a connection that holds the streams ``held``; ``streams`` are all that there are."""
+def answer(text: str | bytes, held: Collection[str], streams: Collection[str] | None, limit: int) -> Answer:
+    """Judge one request of a connection that holds the streams ``held``; ``streams`` are all that there are.
+
+    None: a name is not looked at.
+    """
     request_id = None
     try:
         try:
@@ -60,7 +63,7 @@ def _request_id(request: dict[str, Any]) -> int:
 
 
 def _judged(
-    request: dict[str, Any], request_id: int, held: Collection[str], streams: Collection[str], limit: int
+    request: dict[str, Any], request_id: int, held: Collection[str], streams: Collection[str] | None, limit: int
 ) -> Answer:
     for name in request:
         if name not in ("method", "params", "id"):
@@ -69,7 +72,7 @@ def _judged(
         case "SUBSCRIBE":
             wanted = _params(request)
             for stream in wanted:
-                if stream not in streams:
+                if streams is not None and stream not in streams:
                     raise _Refused(2, f"Invalid request: unknown stream {stream[:64]!r}")
             new = [stream for stream in wanted if stream not in held]
             if len(held) + len(new) > limit:

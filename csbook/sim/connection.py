@@ -23,15 +23,16 @@ from math import inf
 
 from csbook.clock import LiveClock
 from csbook.sim.alarms import Alarms
-from csbook.sim.board import Message
 from csbook.sim.faults import EVENT_KINDS, KINDS, REQUEST_KINDS, Faults, Verdict, event_verdict, mangled, verdict
-from csbook.sim.frames import PING, PONG, TEXT, cut, frame, text_frames
+from csbook.sim.frames import PONG, cut, fragments, frame
+from csbook.sim.speech import Message, Talk
 
 __all__ = ["COUNTERS", "Conduct", "Connection", "Farewell"]
 
 COUNTERS = (
     "connections", "turned_away",  # sockets admitted, and not
     "requests", "refused",  # of clients, and how many were answered with an error
+    "calls", "limited",  # of public REST, and how many were one too many
     "messages", "conflated", "lost",  # data messages written, replaced before that, lost in a stall
     "pings", "pongs",  # sent, and answered
     "no_pong", "too_fast", "slow",  # why clients were dropped
@@ -83,10 +84,12 @@ class Connection:
         transport: asyncio.Transport,
         conduct: Conduct,
         *,
+        talk: Talk | None = None,
         private: str = "",
         expire: Callable[[], object] = lambda: None,
     ) -> None:
         self.number = number
+        self.talk = talk or Talk()
         self.private = private
         self.settling = False  # nothing is held back for a next message, even if the market moves
         self.streams: dict[str, None] = {}  # subscribed, in that order
@@ -101,6 +104,7 @@ class Connection:
         self._expire = expire
         self._last: _Entry | None = None  # behind it the connection ends
         self._parting = Farewell(None)
+        self._ending: Farewell | None = None  # when all answers are out
         self._index = 0  # of the next data message
         self._busy = False
         self._asleep = False
@@ -110,11 +114,16 @@ class Connection:
         self._heard: deque[float] = deque()
         self._pong_due = inf
 
+    def framed(self, payload: bytes, stream: str) -> bytes:
+        """A data message as this client's frames."""
+        talk = self.talk
+        return b"".join(frame(talk.opcode, part) for part in talk.cuts(talk.dress(stream, payload)))
+
     # -- called by the server and the floor; none of these waits
 
     def confirm(self, payload: bytes) -> None:
         """Answer a request."""
-        self._urgent(frame(TEXT, payload))
+        self._urgent(frame(self.talk.opcode, payload))
 
     def pong(self, payload: bytes) -> None:
         """Answer a client's ping."""
@@ -164,6 +173,11 @@ class Connection:
         self._wake.set()
         self._rouse.set()
 
+    def part(self, reason: str) -> None:
+        """End the connection as soon as every answer is out."""
+        self._ending = Farewell(1008, reason)
+        self._wake.set()
+
     def abort(self) -> None:
         """End the connection without another byte."""
         self._transport.abort()
@@ -184,7 +198,10 @@ class Connection:
             self.hang_up(Farewell(1008, "too many messages"))
 
     def heard_pong(self) -> None:
-        """The client answered."""
+        """The client answered, or where it is the client that has to ping, did so."""
+        if self.talk.beat is None:
+            self._pong_due = asyncio.get_running_loop().time() + self._conduct.pong_deadline_s
+            return
         if self._pong_due != inf:
             self._conduct.counts["pongs"] += 1
         self._pong_due = inf
@@ -209,20 +226,25 @@ class Connection:
     async def run(self) -> Farewell:
         """Write what there is to write until somebody says farewell."""
         loop = asyncio.get_running_loop()
-        next_ping = loop.time() + self._conduct.ping_interval_s
+        beat = self.talk.beat
+        next_ping = inf if beat is None else loop.time() + self._conduct.ping_interval_s
+        if beat is None:
+            self._pong_due = loop.time() + self._conduct.pong_deadline_s
         while self.farewell is None:
             self._wake.clear()
             now = loop.time()
             if now >= self._pong_due:
                 self._conduct.counts["no_pong"] += 1
                 self.hang_up(Farewell(1008, "no pong"))
-            elif now >= next_ping:
+            elif beat is not None and now >= next_ping:
                 next_ping = now + self._conduct.ping_interval_s
                 self._pong_due = min(self._pong_due, now + self._conduct.pong_deadline_s)
                 self._conduct.counts["pings"] += 1
-                self._urgent(frame(PING, b""))
+                self._urgent(beat)
             elif self._control:
                 await self._write(self._control.popleft())
+            elif self._ending is not None:
+                self.hang_up(self._ending)
             elif self._queue:
                 await self._deliver(self._next())
             elif self._held is not None and not self._holds:
@@ -296,7 +318,7 @@ class Connection:
         if kind == "split":
             await self._split(entry, fate)
         elif kind == "malformed":
-            await self._send(frame(TEXT, mangled(entry.message.payload, fate.draws)))
+            await self._send(self.framed(mangled(entry.message.payload, fate.draws), entry.message.stream))
         else:
             await self._send(entry.data)
             if kind == "duplicate":
@@ -309,7 +331,10 @@ class Connection:
         """Several frames, or one frame in several writes, or several of both."""
         how, many, where, *_ = fate.draws
         parts = 2 + int(many * 3)
-        pieces = text_frames(entry.message.payload, parts) if how < 2 / 3 else [entry.data]
+        pieces = [entry.data]
+        if how < 2 / 3:
+            dressed = self.talk.dress(entry.message.stream, entry.message.payload)
+            pieces = [piece for part in self.talk.cuts(dressed) for piece in fragments(self.talk.opcode, part, parts)]
         self._conduct.counts["messages"] += 1
         for piece in pieces:
             if how < 1 / 3:

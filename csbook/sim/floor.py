@@ -15,13 +15,12 @@ them; ``stir`` publishes what they do themselves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
 from csbook.clock import Clock
 from csbook.sim.board import Board, Message
 from csbook.sim.connection import Conduct, Connection
 from csbook.sim.exchange import Exchange
-from csbook.sim.frames import TEXT, frame
 from csbook.sim.market import Listing, Market
 from csbook.sim.recording import Deal
 
@@ -79,7 +78,7 @@ class Floor:
             self._watchers.setdefault(stream, {})[connection] = None
             first = self.board.watch(stream, self.now_ms())
             if first is not None:
-                connection.offer(first, frame(TEXT, first.payload))
+                connection.offer(first, connection.framed(first.payload, stream))
 
     def unsubscribe(self, connection: Connection, streams: Iterable[str]) -> None:
         """Not any more, and not even what is still queued."""
@@ -104,7 +103,7 @@ class Floor:
             self._base_ms = self._position_ms()
             self._moving.clear()
         self._conduct.at_rest = True
-        self._send(self.board.settle())
+        self._send(self.board.settle(self.now_ms()))
         self.rouse()
 
     def resume(self) -> None:
@@ -121,7 +120,7 @@ class Floor:
 
     async def publish(self) -> None:
         """Send the current depth to every subscriber, whole and at once; returns when it is written."""
-        self._send(self.board.repeat(), sound=True)
+        self._send(self.board.repeat(self.now_ms()), sound=True)
         loop = asyncio.get_running_loop()
         late = loop.time() + PATIENCE_S
         while not all(connection.idle for connection in self.connections) and loop.time() < late:
@@ -163,7 +162,7 @@ class Floor:
     def _rest(self) -> None:
         """At rest nobody is owed anything."""
         if self._conduct.at_rest:
-            self._send(self.board.settle())
+            self._send(self.board.settle(self.now_ms()))
 
     def _said(self, at_ms: float, listing: Listing, deal: Deal | None, event_ms: int) -> Iterator[Message]:
         """The messages of a step that the market has just taken."""
@@ -215,7 +214,9 @@ class Floor:
     def _send(self, messages: Iterable[Message], *, sound: bool = False) -> None:
         for message in messages:
             watchers = self._watchers.get(message.stream)
-            if watchers:
-                data = frame(TEXT, message.payload)
-                for connection in watchers:
-                    connection.offer(message, data, sound=sound)
+            framed: dict[Hashable, bytes] = {}  # once for all who are sent the same bytes
+            for connection in watchers or ():
+                form = connection.talk.form(message.stream)
+                if (data := framed.get(form)) is None:
+                    data = framed[form] = connection.framed(message.payload, message.stream)
+                connection.offer(message, data, sound=sound)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from struct import pack
 
-__all__ = ["PING", "PONG", "TEXT", "close_frame", "cut", "frame", "text_frames"]
+__all__ = ["BINARY", "PING", "PONG", "TEXT", "close_frame", "cut", "fragments", "frame"]
 
-CONTINUATION, TEXT, CLOSE, PING, PONG = 0x0, 0x1, 0x8, 0x9, 0xA
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 
 def frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
@@ -29,11 +29,11 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return frame(CLOSE, pack(">H", code) + reason.encode()[:123])
 
 
-def text_frames(payload: bytes, count: int) -> list[bytes]:
-    """One text message as so many frames; the last ones are empty where there are more frames than bytes."""
+def fragments(opcode: int, payload: bytes, count: int) -> list[bytes]:
+    """One message as so many frames; the last ones are empty where there are more frames than bytes."""
     step = -(-len(payload) // count) or 1
     parts = [payload[at * step : (at + 1) * step] for at in range(count)]
-    return [frame(TEXT if at == 0 else CONTINUATION, part, final=at == count - 1) for at, part in enumerate(parts)]
+    return [frame(opcode if at == 0 else CONTINUATION, part, final=at == count - 1) for at, part in enumerate(parts)]
 
 
 def cut(data: bytes, count: int, first: float) -> list[bytes]:

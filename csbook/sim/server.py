@@ -1,8 +1,8 @@
 """The local venue's door: one port on loopback for REST, public sockets and private streams.
 
-It speaks the ``coinswitch`` dialect: ``GET .../order_book`` and ``.../time``, sockets at the dialect's market path,
-whose last part is an address and no subscription, the signed requests of ``desk`` and the private streams at
-``/ws/{listenKey}``. Each start makes fresh key pairs; they are never shown in a repr.
+It speaks the public part of every dialect: one market, told in the words of ``sim.dialects``, with the same faults.
+As ``coinswitch`` it serves the signed requests of ``desk`` and the private streams at ``/ws/{listenKey}`` besides. Each
+start makes fresh key pairs; they are never shown in a repr.
 
 The accounts are the truth: ``account`` and ``accounts`` give exact records of orders, fills, positions and balances, to
 compare a client's with. ``place_by_hand``, ``cancel_by_hand``, ``trade``, ``cross`` and ``expire_listen_keys`` make
@@ -33,6 +33,7 @@ from csbook.sim.faults import Faults, as_faults
 from csbook.sim.floor import BREATH, Floor
 from csbook.sim.keys import LIFE_S, ListenKeys
 from csbook.sim.market import Market
+from csbook.sim.public import PublicCalls
 from csbook.sim.recording import packaged
 from csbook.sim.sockets import GOODBYE_S, Sockets, as_json
 from csbook.sim.streams import Streams
@@ -52,6 +53,7 @@ __all__ = ["SYMBOLS", "LocalVenue"]
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
+PRIVATE = "coinswitch"  # the dialect whose desk and private streams are served
 LONGEST_BODY = 64 * 1024
 BACKLOG = 10_000  # trades, or events, that wait for one slow client
 SAME: Mapping[str, tuple[int, float]] = MappingProxyType({})
@@ -64,7 +66,8 @@ class LocalVenue:
 
     ``faults`` are texts as in ``faults.py`` or a ``Faults``; ``seed`` decides which messages they strike. ``speed``
     multiplies the recorded time, 0 is as fast as the clients read. ``start_at`` is in seconds into the recording.
-    ``limits`` are the dialect's unless given.
+    ``limits`` are the dialect's unless given, and so is ``weights``, what calls of public REST may cost an address as
+    (weight, seconds). A symbol is spelled with or without a slash.
 
     ``accounts`` are ``Terms`` by name, one called "default" unless given; the first one is ``account``.
     ``rates`` replaces limits of ``budget.RATES`` as (requests, seconds) by operation; None: as often as you like.
@@ -89,6 +92,7 @@ class LocalVenue:
         pong_deadline_s: float | None = None,
         slow_after_s: float = 5.0,
         limits: Limits | None = None,
+        weights: tuple[int, float] | None = None,
         envelope: bool = False,
         clock: Clock | None = None,
         start_at: float = 0.0,
@@ -99,8 +103,6 @@ class LocalVenue:
         cancel_latency_s: float = 0.0,
         position_event: bool = False,
     ) -> None:
-        if venue != "coinswitch":
-            raise UsageError(f"venue {venue!r}: the local venue speaks coinswitch")
         if isinstance(symbols, str):
             raise UsageError(f"symbols {symbols!r}: several names are expected, as in ['BTCUSDT']")
         for name, value, least in (
@@ -125,7 +127,7 @@ class LocalVenue:
             raise UsageError("accounts: a venue needs at least one account")
         self._clock = clock or LiveClock()
         self._alarms = Alarms(self._clock)
-        self._market = Market(packaged(), [symbol.upper() for symbol in symbols], start_at)
+        self._market = Market(packaged(), [_listed(symbol) for symbol in symbols], start_at)
         self._board = Board(
             self._market,
             self._dialect,
@@ -133,6 +135,7 @@ class LocalVenue:
             ticker_interval_ms=ticker_interval_ms,
             envelope=envelope,
         )
+        self._speech = self._board.speech
         self._conduct = Conduct(
             faults=as_faults(faults),
             seed=seed,
@@ -143,6 +146,10 @@ class LocalVenue:
             messages_per_second=self._limits.messages_per_second,
             alarms=self._alarms,
         )
+        self._speech.ping_interval_s = ping_interval_s
+        self._speech.pong_deadline_s = self._conduct.pong_deadline_s
+        self._speech.streams_per_connection = self._limits.streams_per_connection
+        self._public = PublicCalls(self._board, self._clock, self._conduct, weights or self._speech.weights)
         self._exchange = Exchange(
             self._market,
             self._alarms,
@@ -180,6 +187,11 @@ class LocalVenue:
     @property
     def rest_url(self) -> str:
         return f"http://{self._authority()}"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether there are accounts to sign in to, and orders."""
+        return self._dialect.name == PRIVATE
 
     @property
     def api_key(self) -> str:
@@ -249,10 +261,15 @@ class LocalVenue:
             await connection.gone.wait()
 
     def final_book(self, symbol: str, depth: int) -> tuple[TextLevels, TextLevels, int]:
-        """Bids and asks as they are now, best first, as (price, size) texts, and the id of the last update."""
-        if symbol.upper() not in self._market.listings:
+        """Bids and asks as they are now, best first, as (price, size) texts, and the id of the last update.
+
+        A symbol may be spelled as the venue does. Sizes, and the id, are as the venue counts them; where each stream
+        counts its own messages, as at Bybit, the id is the recorded one.
+        """
+        name = self._speech.by_name.get(symbol.upper()) or _listed(symbol)
+        if name not in self._market.listings:
             raise UsageError(f"unknown symbol {symbol!r}; this venue has: {', '.join(self.symbols)}")
-        return self._board.book(symbol.upper(), depth)
+        return self._board.book(name, depth)
 
     # -- its time
 
@@ -390,12 +407,14 @@ class LocalVenue:
             raise UsageError("a local venue is opened once; make a new one")
         application = web.Application(middlewares=[_in_json], client_max_size=LONGEST_BODY)
         self._counter = Counter(self._desk, self._streams, self._conduct)
-        for method, path in OPERATIONS:
-            application.router.add_route(method, path, self._counter.serve)
-        application.router.add_get("/ws/{key}", self._sockets.private)
-        application.router.add_get(self._dialect.market_path, self._sockets.market)
-        application.router.add_get("/trade/api/v2/futures/order_book", self._order_book)
-        application.router.add_get("/trade/api/v2/time", self._time)
+        if self.is_private:
+            for method, path in OPERATIONS:
+                application.router.add_route(method, path, self._counter.serve)
+            application.router.add_get("/ws/{key}", self._sockets.private)
+        for path in self._speech.paths:
+            application.router.add_get(path, self._sockets.market)
+        for method, path in self._speech.calls:
+            application.router.add_route(method, path, self._public.serve)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_S)
         await runner.setup()
         try:
@@ -407,6 +426,7 @@ class LocalVenue:
             raise ConnectError(f"the local venue cannot listen on {where}: {why}", url=f"http://{where}") from error
         self._runner = runner
         self._port = runner.addresses[0][1]
+        self._speech.ws_url = self.ws_url
         self._floor.start()
         self._marching = asyncio.create_task(self._floor.run(), name="csbook local venue: market")
         return self
@@ -430,20 +450,6 @@ class LocalVenue:
     def _authority(self) -> str:
         return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
 
-    # -- REST
-
-    async def _time(self, request: web.Request) -> web.Response:
-        return as_json({"serverTime": self._floor.now_ms()})
-
-    async def _order_book(self, request: web.Request) -> web.Response:
-        symbol = request.query.get("symbol", "").upper()
-        if request.query.get("exchange") != "EXCHANGE_2":
-            return as_json({"message": "exchange must be EXCHANGE_2"}, 400)
-        if symbol not in self._market.listings:
-            return as_json({"message": f"unknown symbol {symbol[:32]!r}"}, 400)
-        bids, asks, _ = self._board.book(symbol, max(self._dialect.depths))
-        return as_json({"data": {"timestamp": self._floor.now_ms(), "bids": bids, "asks": asks, "symbol": symbol}})
-
 
 def _loopback(host: str) -> str:
     """The address to listen on; anything but loopback is refused, for the venue has no other protection."""
@@ -454,6 +460,11 @@ def _loopback(host: str) -> str:
     if address is None or not address.is_loopback:
         raise UsageError(f"host {host!r}: the local venue serves loopback only, 127.0.0.1 or ::1")
     return str(address)
+
+
+def _listed(symbol: str) -> str:
+    """As the market lists it."""
+    return symbol.upper().replace("/", "")
 
 
 def _side(side: str) -> Side:

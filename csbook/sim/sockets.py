@@ -2,8 +2,8 @@
 
 aiohttp shakes hands and reads; what is written is ``connection``'s business, except the end of a conversation. The
 venue is as strict as its limits say, per client address: more sockets, or more new ones in the window, are turned away
-with 429; a text that is no good request gets an error answer; a binary message ends the connection with 1003. A
-private stream takes no requests: whatever is asked there is refused.
+with 429; a request that is no good gets an error answer; a message of the wrong kind, binary where the dialect talks
+in text, ends the connection with 1003. A private stream takes no requests: whatever is asked there is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from csbook.sim import commands
 from csbook.sim.accounts import Account
 from csbook.sim.connection import Conduct, Connection, Farewell
 from csbook.sim.floor import Floor
+from csbook.sim.frames import TEXT
 from csbook.sim.keys import ListenKeys
+from csbook.sim.speech import NotServed, Reply, Response, Talk
 from csbook.sim.streams import Streams
 from csbook.venues.dialect import Limits
 
@@ -26,7 +28,7 @@ try:
 except ImportError as error:  # pragma: no cover
     raise ImportError("the local venue needs aiohttp: pip install 'csbook[cli]'") from error
 
-__all__ = ["Sockets", "as_json"]
+__all__ = ["Sockets", "as_answer", "as_json"]
 
 LONGEST_REQUEST = 64 * 1024
 GOODBYE_S = 1.0  # a client has so long to answer a close frame
@@ -35,6 +37,21 @@ GOODBYE_S = 1.0  # a client has so long to answer a close frame
 def as_json(body: object, status: int = 200) -> web.Response:
     """An answer."""
     return web.Response(body=json.dumps(body), status=status, content_type="application/json")
+
+
+def as_answer(response: Response) -> web.Response:
+    """The same, of what a dialect says."""
+    return web.Response(
+        body=response.body, status=response.status, headers=response.headers, content_type="application/json"
+    )
+
+
+class _Deaf(Talk):
+    """Nothing can be asked on a private stream."""
+
+    def hear(self, said: bytes, held: Collection[str]) -> Reply:
+        answer = commands.answer(said, held, (), 0)
+        return Reply([answer.payload], refused=answer.refused)
 
 
 class Sockets:
@@ -52,14 +69,21 @@ class Sockets:
 
     async def market(self, request: web.Request) -> web.StreamResponse:
         """A public socket."""
+        resource = request.match_info.route.resource
+        try:
+            talk = self._floor.board.speech.talk(
+                "" if resource is None else resource.canonical, {**request.query, **request.match_info}
+            )
+        except NotServed as refusal:
+            return as_answer(refusal.response)
 
         def admitted(transport: asyncio.Transport) -> Connection:
             self._number += 1
-            connection = Connection(self._number, transport, self._conduct)
+            connection = Connection(self._number, transport, self._conduct, talk=talk)
             self._floor.enter(connection)
             return connection
 
-        return await self._socket(request, admitted, self._floor.leave, self._floor.board.streams)
+        return await self._socket(request, admitted, self._floor.leave)
 
     async def private(self, request: web.Request) -> web.StreamResponse:
         """A private stream; its path ends with a listenKey."""
@@ -74,20 +98,20 @@ class Sockets:
                 0,
                 transport,
                 self._conduct,
+                talk=_Deaf(),
                 private=self._streams.name(owner),
                 expire=lambda: self._streams.expire(owner),
             )
             self._streams.enter(connection, owner, key)
             return connection
 
-        return await self._socket(request, admitted, self._streams.leave, ())
+        return await self._socket(request, admitted, self._streams.leave)
 
     async def _socket(
         self,
         request: web.Request,
         admitted: Callable[[asyncio.Transport], Connection],
         leave: Callable[[Connection], None],
-        streams: Collection[str],
     ) -> web.StreamResponse:
         socket = web.WebSocketResponse(timeout=GOODBYE_S, autoping=False, compress=False, max_msg_size=LONGEST_REQUEST)
         if not socket.can_prepare(request).ok:
@@ -103,7 +127,7 @@ class Sockets:
             if request.transport is None:  # gone already
                 return socket
             self._conduct.counts["connections"] += 1
-            await self._converse(admitted(request.transport), socket, leave, streams)
+            await self._converse(admitted(request.transport), socket, leave)
         finally:
             self._open[address] -= 1
         return socket
@@ -123,17 +147,14 @@ class Sockets:
         return ""
 
     async def _converse(
-        self,
-        connection: Connection,
-        socket: web.WebSocketResponse,
-        leave: Callable[[Connection], None],
-        streams: Collection[str],
+        self, connection: Connection, socket: web.WebSocketResponse, leave: Callable[[Connection], None]
     ) -> None:
         """Read until the client is gone or told to go."""
         writing = asyncio.create_task(self._write(connection, socket))
         try:
+            self._obey(connection, connection.talk.greet())
             async for message in socket:
-                self._hear(connection, message, streams)
+                self._hear(connection, message)
         finally:
             connection.hang_up(Farewell(None))  # where nobody did before
             try:
@@ -154,22 +175,36 @@ class Sockets:
                 pass
         connection.abort()
 
-    def _hear(self, connection: Connection, message: WSMessage, streams: Collection[str]) -> None:
+    def _hear(self, connection: Connection, message: WSMessage) -> None:
         connection.heard_from(asyncio.get_running_loop().time())
+        textual = connection.talk.opcode == TEXT
         match message.type:
             case _ if connection.farewell is not None:
                 return
-            case WSMsgType.TEXT:
-                self._conduct.counts["requests"] += 1
-                held = connection.streams
-                reply = commands.answer(message.data, held, streams, self._limits.streams_per_connection)
-                self._conduct.counts["refused"] += reply.refused
-                connection.confirm(reply.payload)
-                self._floor.unsubscribe(connection, reply.unsubscribe)
-                self._floor.subscribe(connection, reply.subscribe)
+            case WSMsgType.TEXT if textual:
+                self._answer(connection, message.data.encode())
+            case WSMsgType.BINARY if not textual:
+                self._answer(connection, message.data)
             case WSMsgType.PING:
                 connection.pong(message.data)
             case WSMsgType.PONG:
-                connection.heard_pong()
-            case WSMsgType.BINARY:
-                connection.hang_up(Farewell(1003, "text only"))
+                if connection.talk.hears_pongs:
+                    connection.heard_pong()
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                connection.hang_up(Farewell(1003, "text only" if textual else "binary only"))
+
+    def _answer(self, connection: Connection, said: bytes) -> None:
+        reply = connection.talk.hear(said, connection.streams)
+        self._conduct.counts["requests"] += reply.request
+        self._conduct.counts["refused"] += reply.refused
+        if reply.alive:
+            connection.heard_pong()
+        self._obey(connection, reply)
+
+    def _obey(self, connection: Connection, reply: Reply) -> None:
+        for payload in reply.answers:
+            connection.confirm(payload)
+        self._floor.unsubscribe(connection, reply.unsubscribe)
+        self._floor.subscribe(connection, reply.subscribe)
+        if reply.end:
+            connection.part(reply.end)

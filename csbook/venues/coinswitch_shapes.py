@@ -84,6 +84,19 @@ _HELD = shape(
 # The public sockets, by the event's name; a depth message has none.
 PUBLIC: Mapping[str, Shape] = {
     "depth": shape({"lastUpdateId": INTEGER, "bids": [[DECIMAL]], "asks": [[DECIMAL]]}),
+    "depthUpdate": shape(
+        {
+            "e": TEXT,
+            "E": INTEGER,
+            "T?": INTEGER,
+            "s": TEXT,
+            "U": INTEGER,
+            "u": INTEGER,
+            "pu?": INTEGER,
+            "b": [[DECIMAL]],
+            "a": [[DECIMAL]],
+        }
+    ),
     "trade": shape(
         {
             "e": TEXT,

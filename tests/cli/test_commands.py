@@ -25,7 +25,7 @@ def test_the_commands() -> None:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("demo", {"--trade", "--speed", "--metrics", "--seconds", "--json"}),
+        ("demo", {"--venue", "--trade", "--speed", "--metrics", "--seconds", "--json"}),
         ("orders", {*ACCOUNT, "--symbol"}),
         ("positions", {*ACCOUNT, "--symbol"}),
         ("balances", ACCOUNT),

@@ -8,9 +8,8 @@ import tracemalloc
 
 import pytest
 
-import csbook
 from csbook import Outcome, State
-from oracle import OracleBook, core_raw, diff, dump, hft_depth, seed_depth
+from oracle import OracleBook, core_raw, diff, dump, seed_depth
 from sequenced import ASKS, BIDS, MS, Pair
 
 # -- binance: the boundary cases of anchoring, one by one ------------------------------------------------------------

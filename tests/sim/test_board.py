@@ -12,6 +12,7 @@ from csbook.sim.recording import packaged
 from csbook.venues import dialect
 
 SEED = dialect("coinswitch")
+CHANNELS = ("depth", "depth5", "depth10", "depth20", "trade", "ticker")
 NOW = 1_700_000_000_000
 
 
@@ -36,7 +37,7 @@ def read(message: Message) -> Any:
 def test_the_streams() -> None:
     _, b = board("BTCUSDT", "ETHUSDT")
     assert b.streams == {
-        *(f"{s}@{c}" for s in ("btcusdt", "ethusdt") for c in ("depth5", "depth10", "depth20", "trade", "ticker")),
+        *(f"{s}@{c}" for s in ("btcusdt", "ethusdt") for c in CHANNELS),
         "!ticker@arr",
     }
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from csbook.sim.frames import PING, TEXT, close_frame, cut, frame, text_frames
+from csbook.sim.frames import PING, TEXT, close_frame, cut, fragments, frame
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_control_frames() -> None:
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_a_message_in_several_frames(size: int, count: int) -> None:
     payload = bytes(range(256)) * 4
-    frames = text_frames(payload[:size], count)
+    frames = fragments(TEXT, payload[:size], count)
     assert len(frames) == count
     assert frames[0][0] & 0x0F == TEXT
     assert all(f[0] & 0x0F == 0 for f in frames[1:])

@@ -62,14 +62,14 @@ async def test_what_it_says_of_itself() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"venue": "binance"}, "speaks coinswitch"),
+        ({"venue": "kraken"}, "kraken"),
         ({"host": "0.0.0.0"}, "loopback"),
         ({"host": "192.168.1.1"}, "loopback"),
         ({"host": "example.com"}, "loopback"),
         ({"port": 70000}, "port"),
         ({"symbols": "BTCUSDT"}, "symbols"),
         ({"symbols": []}, "symbol"),
-        ({"symbols": ["BTC/USDT"]}, "symbol"),
+        ({"symbols": ["BTC_USDT"]}, "symbol"),
         ({"speed": -1}, "speed"),
         ({"speed": float("inf")}, "speed"),
         ({"start_at": 1e6}, "start_at"),
@@ -531,11 +531,11 @@ async def test_a_market_that_fails_is_not_silent(monkeypatch: pytest.MonkeyPatch
 
 
 def test_importing_is_cheap_and_the_client_is_not_needed() -> None:
-    """aiohttp comes with LocalVenue, the reading side of csbook never (but for what the venues' tables name)."""
+    """aiohttp comes with LocalVenue, the reading side of csbook never; the venues' tables name its conversations."""
     program = (
         "import sys, csbook.sim; assert 'aiohttp' not in sys.modules;"
         "csbook.sim.LocalVenue; assert 'aiohttp' in sys.modules;"
-        "never = ('csbook.net', 'csbook.feed', 'csbook.account', 'numpy', 'picows');"
+        "never = ('csbook.net', 'csbook.feed', 'csbook.guard', 'csbook.account', 'numpy', 'picows');"
         "print([name for name in sys.modules if name.startswith(never)])"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
