@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from csbook._core import Book
@@ -23,11 +23,14 @@ COUNTERS = ("messages", "updates", "gaps", "reconnects", "refused", "declined", 
 
 
 def summary(
-    stats: Mapping[str, int | str], books: Iterable[Book], own: Mapping[str, Own] | None = None
+    stats: Mapping[str, int | str], books: Mapping[str, Book], own: Mapping[str, Own] | None = None
 ) -> dict[str, Any]:
-    """The counters of a feed and the touch of its books, as they are now; ``own``: of the maker's one symbol."""
+    """The counters of a feed and the touch of its books, by the names they were asked for, as they are now.
+
+    ``own``: of the maker's one symbol.
+    """
     found: dict[str, Any] = {name: int(stats.get(name, 0)) for name in COUNTERS}
-    found["books"] = {book.symbol: _touch(book) for book in books}
+    found["books"] = {symbol: _touch(book) for symbol, book in books.items()}
     for symbol, mine in (own or {}).items():
         found |= {
             "symbol": symbol,

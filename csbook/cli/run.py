@@ -147,7 +147,7 @@ async def _show(view: View, feed: Feed, stop: Stop, quoting: Quoting | None = No
         else:
             async with Observer(feed, view.title, quoting=quoting) as observer:
                 await (screen or _print_lines)(observer, stop, view.seconds)
-        found = report.summary(feed.stats(), feed.books.values(), None if quoting is None else quoting.own())
+        found = report.summary(feed.stats(), feed.books, None if quoting is None else quoting.own())
         for line in [report.as_json(found)] if view.json else report.told(found, loop.time() - began):
             print(line, flush=True)
 

@@ -28,7 +28,8 @@ STATS = {
 
 def test_the_summary_is_strict_json(book: Book) -> None:
     found = json.loads(
-        report.as_json(report.summary(STATS, [book, Book("NEWUSDT")])), parse_constant=lambda name: pytest.fail(name)
+        report.as_json(report.summary(STATS, {"BTCUSDT": book, "NEWUSDT": Book("NEWUSDT")})),
+        parse_constant=lambda name: pytest.fail(name),
     )
     assert set(found) == {*report.COUNTERS, "books"}
     assert {name: found[name] for name in report.COUNTERS} == {name: STATS[name] for name in report.COUNTERS}
@@ -45,7 +46,7 @@ def test_the_summary_is_strict_json(book: Book) -> None:
 
 
 def test_a_summary_of_nothing_has_every_counter() -> None:
-    assert report.summary({}, []) == {**dict.fromkeys(report.COUNTERS, 0), "books": {}}
+    assert report.summary({}, {}) == {**dict.fromkeys(report.COUNTERS, 0), "books": {}}
 
 
 def test_a_line_a_symbol(book: Book) -> None:
@@ -64,7 +65,7 @@ def test_a_move_is_a_line_without_power_over_the_terminal() -> None:
 
 
 def test_the_summary_told(book: Book) -> None:
-    assert report.told(report.summary(STATS, [book, Book("NEWUSDT")]), 5.04) == [
+    assert report.told(report.summary(STATS, {"BTCUSDT": book, "NEWUSDT": Book("NEWUSDT")}), 5.04) == [
         "5.0 s: messages 12,345, updates 400, gaps 1, reconnects 2, refused 3, declined 4",
         "wire to book: p50 6.12 us, p99 22.4 us",
         "BTCUSDT LIVE: bid 61800 x 1.5, ask 61800.1 x 0.5, sequence 7",
@@ -73,7 +74,7 @@ def test_the_summary_told(book: Book) -> None:
 
 
 def test_the_summary_of_a_maker(book: Book, own: Own) -> None:
-    found = json.loads(report.as_json(report.summary(STATS, [book], {"BTCUSDT": own})))
+    found = json.loads(report.as_json(report.summary(STATS, {"BTCUSDT": book}, {"BTCUSDT": own})))
     more = {name: value for name, value in found.items() if name not in {*report.COUNTERS, "books"}}
     assert more == {
         "symbol": "BTCUSDT",
@@ -85,7 +86,7 @@ def test_the_summary_of_a_maker(book: Book, own: Own) -> None:
         "pnl": "-0.17780",
         "halted": None,
     }
-    told = report.told(report.summary(STATS, [book], {"BTCUSDT": replace(own, halted="enough\x1b")}), 5.0)
+    told = report.told(report.summary(STATS, {"BTCUSDT": book}, {"BTCUSDT": replace(own, halted="enough\x1b")}), 5.0)
     assert told[-2:] == [
         "BTCUSDT own: orders 12, fills 5, position -0.010, P&L -0.17780",
         "halted: enough?",
