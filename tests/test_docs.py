@@ -148,10 +148,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_verbs_and_commands_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = (ROOT / "csbook" / "cli" / "commands.py").read_text(encoding="utf-8").partition("\n@csbook.command")[2]
     for verb in re.findall(r"(?:`|\$ )make ([a-z]+)", text):
         assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
-    for command in re.findall(r"(?:`|\$ )csbook ([a-z]+)", text):
-        assert command in {"demo", "watch", "sim", "halt", "rearm"}, command
+    for command in re.findall(r"(?:`|\$ )csbook ([a-z-]+)", text):
+        assert f'@csbook.command("{command}")' in commands or f"def {command}(" in commands, command
 
 
 def test_each_page_has_its_place_in_the_menu() -> None:
@@ -193,7 +194,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES if page.parent.name == "reference")
     shown = set(re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE))
     assert "csbook.errors" in shown  # all of them
-    modules = ("csbook._core", "csbook.types", "csbook.feed", "csbook.loop", "csbook.credentials")
+    modules = ("csbook._core", "csbook.types", "csbook.feed", "csbook.loop", "csbook.credentials", "csbook.trader")
     for public in {*csbook.__all__} - {*csbook.errors.__all__, "errors", "__version__"}:
         assert shown & {f"{module}.{public}" for module in modules}, public
     for word in csbook.types.__all__:

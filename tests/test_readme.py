@@ -38,7 +38,7 @@ def run(code: str, folder: Path) -> str:
 
 
 def test_the_feed_example_runs_and_ends(tmp_path: Path) -> None:
-    block = next(block for block in BLOCKS if "LocalVenue" in block)
+    block = next(block for block in BLOCKS if "csbook.connect" in block)
     lines = run(block, tmp_path).splitlines()
     assert lines
     for line in lines:
@@ -48,7 +48,7 @@ def test_the_feed_example_runs_and_ends(tmp_path: Path) -> None:
 
 
 def test_the_feed_example_has_ten_lines() -> None:
-    block = next(block for block in BLOCKS if "LocalVenue" in block)
+    block = next(block for block in BLOCKS if "csbook.connect" in block)
     assert len([line for line in block.splitlines() if line.strip()]) <= 10
 
 
@@ -59,8 +59,26 @@ def test_the_book_example_runs(tmp_path: Path) -> None:
     assert last == "APPLIED True"
 
 
+def test_the_trading_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSBOOK_STATE_DIR", str(tmp_path / "state"))
+    lines = run(next(block for block in BLOCKS if "csbook.trade(" in block), tmp_path).splitlines()
+    assert "OrderChanged" in lines
+    assert "NEW 0.010" in lines
+    assert lines[-1] == "[] True"
+
+
+def test_the_commands_are_those_of_the_code() -> None:
+    from csbook.cli.commands import csbook as group
+
+    named = set(
+        re.findall(r"`(?:csbook )?((?:orders|positions|balances|cancel-all|halt|rearm|demo|watch|sim)\b)", README)
+    )
+    assert named == set(group.commands) - {"demo"}
+    assert "make demo" in README
+
+
 def test_every_example_is_tested() -> None:
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
 
 
 def test_the_verbs_are_those_of_the_makefile() -> None:

@@ -63,10 +63,11 @@ class Where:
 
 
 async def orders(where: Where, symbol: str | None = None) -> None:
-    """The open orders, as the venue shows them now."""
+    """The open orders, as the venue shows them now, oldest first."""
     async with opened(where) as desk:
         reports, _, _ = await desk.open_orders(symbol)
-    found = [order_of(each, OWN) for each in reports]
+    # a venue lists the newest first; what came within one of its milliseconds keeps that order, reversed
+    found = sorted((order_of(each, OWN) for each in reversed(reports)), key=lambda order: order.created_time_ns)
     if where.json:
         print(report.as_json(where.said(orders=[tables.order_record(order) for order in found])))
     else:

@@ -5,18 +5,16 @@ Where there is no room for a pane the same figures stand above the ladder in a l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.style import Style
 
 from csbook.cli import figures, paint
 from csbook.cli.figures import Grid
 from csbook.cli.paint import BAD, DEAD, LABEL, OWN, PLAIN, QUIET, STRONG, Row, fill
-from csbook.cli.quoting import Level, Own
+from csbook.cli.quoting import Own, held, profit, quote
 from csbook.cli.scene import Scene
 from csbook.types import Side, State, Trade
 
-__all__ = ["head", "pane", "profit", "quote"]
+__all__ = ["head", "pane"]
 
 NEAR_LEVELS = 5  # of the second imbalance
 SHORT = (1, 3, 5, 6, 7)  # the figures that stay where there is no room for all
@@ -64,24 +62,11 @@ def head(scene: Scene, grid: Grid, width: int, height: int) -> list[Row]:
     return rows
 
 
-def profit(own: Own) -> str:
-    """Realised and unrealised, less commission."""
-    return figures.NOTHING if own.pnl is None else f"{own.pnl:+.4f}"
-
-
-def quote(levels: Sequence[Level]) -> str:
-    """The best of one's own orders of a side, and how many prices there are behind it."""
-    if not levels:
-        return figures.NOTHING
-    price, size = levels[0]
-    return f"{size:f} x {price:f}" + (f" +{len(levels) - 1}" if len(levels) > 1 else "")
-
-
 def _told(own: Own) -> list[tuple[str, str, Style]]:
     halted = [("", "HALTED", BAD)] if own.halted is not None else []
     return [
         *halted,
-        ("position", f"{own.position:+f}", OWN),
+        ("position", held(own), OWN),
         ("P&L", profit(own), STRONG),
         ("fills", f"{own.fills}", STRONG),
     ]
@@ -93,7 +78,7 @@ def _own(own: Own, grid: Grid, width: int) -> list[Row]:
         fill([(" own", QUIET)], width),
         paint.pair("bid", quote(own.bids), width, OWN),
         paint.pair("ask", quote(own.asks), width, OWN),
-        paint.pair("position", f"{own.position:+f}", width, OWN),
+        paint.pair("position", held(own), width, OWN),
         paint.pair("entry", entry, width, STRONG),
         paint.pair("P&L", profit(own), width, STRONG),
         paint.pair("orders, fills", f"{figures.count(own.orders)}, {figures.count(own.fills)}", width, STRONG),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 import csbook
 from csbook._core import Book
+from csbook.cli import figures
 from csbook.errors import HaltedError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from csbook.feed import Feed
     from csbook.trader import Trader
 
-__all__ = ["Own", "Quoting", "own_of"]
+__all__ = ["Level", "Own", "Quoting", "held", "own_of", "profit", "quote"]
 
 Level = tuple[Decimal, Decimal]
 
@@ -66,6 +67,24 @@ def own_of(trader: Trader, book: Book) -> Own:
         fills=stats["fills"],
         halted=trader.halt_reason if trader.halted else None,
     )
+
+
+def profit(own: Own) -> str:
+    """Realised and unrealised, less commission."""
+    return figures.NOTHING if own.pnl is None else f"{own.pnl:+.4f}"
+
+
+def held(own: Own) -> str:
+    """The position with its sign."""
+    return f"{own.position:+f}" if own.position else "0"
+
+
+def quote(levels: Sequence[Level]) -> str:
+    """The best of one's own orders of a side, and how many prices there are behind it."""
+    if not levels:
+        return figures.NOTHING
+    price, size = levels[0]
+    return f"{size:f} x {price:f}" + (f" +{len(levels) - 1}" if len(levels) > 1 else "")
 
 
 class Quoting:

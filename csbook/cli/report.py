@@ -14,8 +14,7 @@ from typing import Any
 from csbook._core import Book
 from csbook.cli import figures
 from csbook.cli.figures import Grid
-from csbook.cli.pane import profit, quote
-from csbook.cli.quoting import Level, Own
+from csbook.cli.quoting import Level, Own, held, profit, quote
 from csbook.cli.scene import Move, Scene
 
 __all__ = ["COUNTERS", "Lines", "as_json", "moved", "summary", "told"]
@@ -114,7 +113,7 @@ class Lines:
 def _told(own: Own) -> str:
     halted = "" if own.halted is None else f"  HALTED: {figures.printable(own.halted)}"
     return (
-        f"own      bid {quote(own.bids)}  ask {quote(own.asks)}  position {own.position:+f}  P&L {profit(own)}"
+        f"own      bid {quote(own.bids)}  ask {quote(own.asks)}  position {held(own)}  P&L {profit(own)}"
         f"  orders {figures.count(own.orders)}  fills {figures.count(own.fills)}{halted}"
     )
 

@@ -21,9 +21,9 @@ WIDE = 1000
 
 
 def orders(found: Iterable[Order]) -> list[list[str]]:
-    """A heading and a row an order, oldest first."""
+    """A heading and a row an order."""
     rows = [["symbol", "side", "size", "price", "filled", "status", "placed, UTC", "order id", "client order id"]]
-    for order in sorted(found, key=lambda order: order.created_time_ns):
+    for order in found:
         placed = figures.clock_time(order.created_time_ns) if order.created_time_ns else figures.NOTHING
         price = order.type if order.price is None else _text(order.price)
         status = f"{order.status}{', canceling' if order.canceling else ''}"

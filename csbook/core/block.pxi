@@ -154,19 +154,23 @@ cdef int book_change(
     now_ns = csb_monotonic_ns()
     write_open(h)
     if h.kind == 1:
-        ladder = ladder_of(h, False)
-        ladder_change(&ladder, bids, &h.absent_deletes)
-        h.bids.count = ladder.header.count + ladder.header.tail.count
-        ladder = ladder_of(h, True)
-        ladder_change(&ladder, asks, &h.absent_deletes)
-        h.asks.count = ladder.header.count + ladder.header.tail.count
+        if bids.count != 0:
+            ladder = ladder_of(h, False)
+            ladder_change(&ladder, bids, &h.absent_deletes)
+            h.bids.count = ladder.header.count + ladder.header.tail.count
+        if asks.count != 0:
+            ladder = ladder_of(h, True)
+            ladder_change(&ladder, asks, &h.absent_deletes)
+            h.asks.count = ladder.header.count + ladder.header.tail.count
     else:
-        side = side_of(h, False)
-        side_change(&side, bids, &h.absent_deletes)
-        side = side_of(h, True)
-        side_change(&side, asks, &h.absent_deletes)
-        h.bids.count = min(h.bids.count, book.limit)
-        h.asks.count = min(h.asks.count, book.limit)
+        if bids.count != 0:
+            side = side_of(h, False)
+            side_change(&side, bids, &h.absent_deletes)
+            h.bids.count = min(h.bids.count, book.limit)
+        if asks.count != 0:
+            side = side_of(h, True)
+            side_change(&side, asks, &h.absent_deletes)
+            h.asks.count = min(h.asks.count, book.limit)
     book_stamp(h, state, sequence, event_ns, receive_ns, now_ns)
     write_close(h)
     return OK

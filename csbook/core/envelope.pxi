@@ -114,7 +114,7 @@ cdef int event_read(Document doc, Message* m, Directory* d, const Table* table) 
 cdef inline const char* list_entry(Message* m, Directory* d, const Table* table, const char* p, const char* end) noexcept nogil:
     """One entry of an array into the Message; where it ends, or NULL."""
     message_reset(m, m.scan.begin, end - m.scan.begin)
-    return message_object(m, d, table, p, OUTER) if p[0] == c'{' else NULL
+    return message_object(m, d, table, p, OUTER, -1) if p[0] == c'{' else NULL
 
 
 cdef inline const char* list_next(const char* p, const char* end) noexcept nogil:

@@ -21,8 +21,29 @@ cdef enum Event:
     EVENT_QUOTE = 2
     EVENT_OTHER = 3
 
+cdef enum:
+    HEAD_ROLES = 1 << R_TOPIC | 1 << R_EVENT | 1 << R_SYMBOL | 1 << R_KIND
+    HEAD_LEAST = 48                     # a shorter beginning is read as quickly as it is recognized
+    HEAD_MOST = 128
+
+cdef struct Head:                       # how the last message began, up to its first value that is no text, and what that says
+    char text[128]
+    Py_ssize_t size                     # 0: none
+    const Table* table
+    int guess
+    Py_ssize_t entry
+    bint named
+    bint renamed
+    Topic topic
+    Event event
+    Kind kind
+    int32_t channel
+    uint32_t seen
+    bint shaped
+
 cdef struct Message:
     Scan scan
+    Head head
     Py_ssize_t entry                    # -1: none found
     bint named                          # it says a symbol
     bint renamed                        # it says two
@@ -270,7 +291,7 @@ cdef const char* message_value(
             m.quote_time_ns = number
         return q
     if role >= R_BID_PRICE:
-        if p[0] == c'"' or c'0' <= p[0] <= c'9':
+        if p[0] == c'"' or p[0] == c'-' or c'0' <= p[0] <= c'9':
             m.quote_at[role - R_BID_PRICE] = p
         return skip_value(s, p, above)
     # text: mostly what it was the last time
@@ -311,22 +332,74 @@ cdef const char* message_value(
     return q
 
 
+cdef inline void message_keep(Message* m, const Table* table, const char* upto, int guess) noexcept nogil:
+    """Remember how this message began, and what that said; the next one mostly begins so, too."""
+    cdef Head* h = &m.head
+    cdef Py_ssize_t size = upto - m.scan.begin
+    if (
+        size < HEAD_LEAST or size > HEAD_MOST or m.seen & ~<uint32_t>HEAD_ROLES or m.fault != OK or m.misnamed
+        or m.unquotable
+    ):
+        return
+    memcpy(h.text, m.scan.begin, size)
+    h.size = size
+    h.table = table
+    h.guess = guess
+    h.entry = m.entry
+    h.named = m.named
+    h.renamed = m.renamed
+    h.topic = m.topic
+    h.event = m.event
+    h.kind = m.kind
+    h.channel = m.channel
+    h.seen = m.seen
+    h.shaped = m.shaped
+
+
+cdef inline bint message_recall(Message* m, const Table* table) noexcept nogil:
+    """Whether this message begins as the remembered one did; what that says is then taken over."""
+    cdef const Head* h = &m.head
+    if h.size == 0 or m.scan.end - m.scan.begin <= h.size or h.table != table or memcmp(m.scan.begin, h.text, h.size) != 0:
+        return False
+    if m.scan.begin[h.size] != c'"':    # a blank more than last time
+        return False
+    m.entry = h.entry
+    m.named = h.named
+    m.renamed = h.renamed
+    m.topic = h.topic
+    m.event = h.event
+    m.kind = h.kind
+    m.channel = h.channel
+    m.seen = h.seen
+    m.shaped = h.shaped
+    return True
+
+
 cdef const char* message_object(
-    Message* m, Directory* d, const Table* table, const char* p, int where
+    Message* m, Directory* d, const Table* table, const char* p, int where, int guess
 ) noexcept nogil:
-    """An object from its brace on: the outer one (where = OUTER) or the one under `data` (INNER)."""
+    """An object: the outer one (where = OUTER) or the one under `data` (INNER).
+
+    From its brace on; or from a key of it, where `guess` says which key of the table that may be (-1: from the brace).
+    """
     cdef Scan* s = &m.scan
     cdef const Key* key
     cdef uint64_t[2] word
-    cdef int i, guess = table.inner if where == INNER else 0
-    p = skip_blank(p + 1, s.end)
-    if p == s.end:
-        return bad(s, p, BAD_SYNTAX)
-    if p[0] == c'}':
-        return p + 1
+    cdef const char* key_at
+    cdef int i, guess_at
+    cdef bint keeping = guess < 0 and p == s.begin
+    if guess < 0:
+        guess = table.inner if where == INNER else 0
+        p = skip_blank(p + 1, s.end)
+        if p == s.end:
+            return bad(s, p, BAD_SYNTAX)
+        if p[0] == c'}':
+            return p + 1
     while True:
         if p[0] != c'"':
             return bad(s, p, BAD_SYNTAX)
+        key_at = p
+        guess_at = guess
         if likely(s.end - p > 16):
             memcpy(word, p + 1, 16)
         else:
@@ -357,13 +430,16 @@ cdef const char* message_object(
             p = skip_blank(p + 1, s.end)
             if p == s.end:
                 return bad(s, p, BAD_SYNTAX)
+        if keeping and p[0] != c'"':
+            keeping = False
+            message_keep(m, table, key_at, guess_at)
         if key == NULL or key.role == R_SKIP:
             p = skip_value(s, p, where)
         elif key.role == R_DATA:
             if m.seen >> R_DATA & 1:
                 return bad(s, p, DECLINED)
             m.seen |= <uint32_t>1 << R_DATA
-            p = message_object(m, d, table, p, INNER) if p[0] == c'{' else skip_value(s, p, where)
+            p = message_object(m, d, table, p, INNER, -1) if p[0] == c'{' else skip_value(s, p, where)
         else:
             p = message_value(m, d, table, key, p, where)
         if unlikely(p == NULL):
@@ -441,7 +517,10 @@ cdef int message_scan(Message* m, Directory* d, const Table* table, const char* 
             return BAD_SYNTAX
         if p[0] != c'{' or (end - 1)[0] != c'}':
             return DECLINED             # no object, or cut off: orjson tells which
-    p = message_object(m, d, table, p, OUTER)
+    if p == data and message_recall(m, table):
+        p = message_object(m, d, table, data + m.head.size, OUTER, m.head.guess)
+    else:
+        p = message_object(m, d, table, p, OUTER, -1)
     if p == NULL:
         return m.scan.status
     if p != end:

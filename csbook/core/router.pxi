@@ -56,6 +56,7 @@ cdef class Router(Judge):
         self.changed = <Py_ssize_t*>csb_alloc(len(self.order) * sizeof(Py_ssize_t))
         if self.message == NULL or self.changed == NULL:
             raise MemoryError
+        self.message.head.size = 0
         self.message.scan.shapes = <csb_shapes*>csb_alloc(sizeof(csb_shapes))
         if self.message.scan.shapes == NULL:
             raise MemoryError

@@ -1,6 +1,6 @@
 """A market maker to be read from top to bottom: one small order a side, only while the book can be trusted.
 
-``csbook demo --trade`` shows it at work, and ``docs/how-to/make-a-market.md`` goes through it. It shows how the parts
+``csbook demo --trade`` shows it at work, and ``docs/market-maker.md`` goes through it. It shows how the parts
 go together, and is no way to make money: it knows nothing that the market does not.
 """
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from csbook import Book, Side, Trade
+from csbook.cli.quoting import Own
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -150,6 +151,21 @@ def book() -> Book:
     asks = [[f"{61800.1 + at / 10:.1f}", f"{0.5 + at:.3f}"] for at in range(10)]
     book.apply_snapshot(bids, asks, sequence=7)
     return book
+
+
+@pytest.fixture
+def own() -> Own:
+    """A maker with 0.01 on both sides of ``book``, the bid two ticks and the ask one tick behind the touch."""
+    return Own(
+        bids=[(Decimal("61799.8"), Decimal("0.010"))],
+        asks=[(Decimal("61800.2"), Decimal("0.010")), (Decimal("61900"), Decimal("0.020"))],
+        position=Decimal("-0.010"),
+        entry=Decimal("61801.25"),
+        pnl=Decimal("-0.17780"),
+        orders=12,
+        fills=5,
+        halted=None,
+    )
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ async def test_it_listens_and_goes() -> None:
         await venue.listening()
         assert venue.ws_url.startswith("ws://127.0.0.1:")
         assert venue.rest_url == venue.ws_url.replace("ws", "http")
+        assert venue.credentials is not None and len(venue.credentials.api_key) >= 16
         assert os.getpgid(pid) != os.getpgid(0)  # a Ctrl-C in the terminal does not reach it
         assert not is_gone(pid)
     assert is_gone(pid)

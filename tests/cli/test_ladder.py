@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from csbook import Book, Router, Trade
 from csbook.cli.ladder import Ladder
-from csbook.cli.paint import ALARM, BAD, BUY_TOUCH, DEAD, EDGE, GOOD, SELL_TOUCH, width_of
+from csbook.cli.paint import ALARM, BAD, BUY_TOUCH, DEAD, EDGE, GOOD, OWN, SELL_TOUCH, width_of
+from csbook.cli.quoting import Own
 from csbook.cli.scene import Scene
 
 SIZES = [(120, 40), (100, 30), (80, 24), (60, 15), (58, 8), (57, 20), (40, 10), (30, 8), (12, 5), (11, 4), (1, 1)]
@@ -180,3 +182,41 @@ def test_a_frame_is_cheap(book: Book, trades: list[Trade]) -> None:
         console.print(ladder.frame(scene), end="", crop=False)
         best = min(best, time.perf_counter() - began)
     assert best < 0.010
+
+
+def test_own_sizes_stand_beside_the_levels(book: Book, trades: list[Trade], own: Own) -> None:
+    lines = drawn(Scene("", [book], 0, trades, own={"BTCUSDT": own}), 120, 40)
+    heading = next(line for line in lines if "price" in line)
+    column = heading.index("own")
+    shown = {line.split()[1]: line[: column + 3].split()[-1] for line in lines if " 0.01 " in line[: column + 4]}
+    assert shown == {"61800.2": "0.01", "61799.8": "0.01"}
+    assert heading.index("size") < column < heading.index("total")
+    rows = Ladder().rows(Scene("", [book], 0, trades, own={"BTCUSDT": own}), 120, 40)
+    assert [text.strip() for row in rows for text, style in row[:4] if style is OWN and text.strip()] == ["0.01"] * 2
+    without = drawn(Scene("", [book], 0, trades), 120, 40)
+    assert not any(" own " in line for line in without)
+
+
+def test_an_own_price_that_the_book_does_not_have_yet_makes_no_level(book: Book, own: Own) -> None:
+    late = replace(own, bids=[], asks=own.asks[1:])
+    lines = drawn(Scene("", [book], own={"BTCUSDT": late}), 120, 40)
+    assert not any(line.startswith("│  61900") for line in lines)
+
+
+def test_halted_is_red_and_beside_the_state(book: Book, trades: list[Trade], own: Own) -> None:
+    scene = Scene("x", [book], 0, trades, own={"BTCUSDT": replace(own, halted="by hand")})
+    lines = drawn(scene, 100, 30)
+    assert "HALTED ─ LIVE" in lines[0]
+    assert any("HALTED  by hand" in line for line in lines[1:])
+    assert [style for text, style in Ladder().rows(scene, 100, 30)[0] if "HALTED" in text] == [BAD]
+    assert "HALTED" not in drawn(Scene("x", [book], own={"BTCUSDT": own}), 100, 30)[0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("halted", [None, "x" * 200])
+def test_every_size_is_filled_with_an_account_too(
+    book: Book, trades: list[Trade], own: Own, size: tuple[int, int], halted: str | None
+) -> None:
+    scene = Scene("a title", [book], 0, trades, own={"BTCUSDT": replace(own, halted=halted)}, hint="h halt  q quit")
+    assert [width_of(row) for row in Ladder().rows(scene, *size)] == [size[0]] * size[1]
+    assert [len(line) for line in drawn(scene, *size)] == [size[0]] * size[1]

@@ -73,7 +73,14 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("click", ["demo"]), ("aiohttp", ["sim"]), ("aiohttp", ["demo", "--json"])],
+    [
+        ("click", ["demo"]),
+        ("aiohttp", ["sim"]),
+        ("aiohttp", ["demo", "--json"]),
+        ("aiohttp", ["demo", "--trade", "--json"]),
+        ("aiohttp", ["orders", "--venue", "coinswitch"]),
+        ("aiohttp", ["halt", "--venue", "coinswitch"]),
+    ],
 )
 def test_an_extra_that_is_missing_is_named(name: str, arguments: list[str]) -> None:
     assert_missing(name, arguments)
@@ -86,6 +93,7 @@ def test_rich_is_missed_before_anything_is_open() -> None:
 def test_the_extra_for_metrics() -> None:
     arguments = ["watch", "BTCUSDT", "--venue", "coinswitch", "--metrics", "9101"]
     assert_missing("prometheus_client", arguments, extra="metrics")
+    assert_missing("prometheus_client", ["demo", "--trade", "--metrics", "9101", "--json"], extra="metrics")
 
 
 def assert_missing(name: str, arguments: list[str], before: str = "", extra: str = "cli") -> None:

@@ -7,8 +7,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -88,8 +90,39 @@ async def test_a_scrape_of_a_live_feed() -> None:
     assert later["csbook_fills_total", (("side", "SELL"),)] == 1
     assert later["csbook_alerts_total", (("kind", "halt"),)] == 1
     assert later["csbook_halted", ()] == 1
+    assert later["csbook_halts_total", ()] == 0
     with pytest.raises(OSError):
         await scrape(port)  # left, and gone
+
+
+async def test_a_trader_is_followed(tmp_path: Path) -> None:
+    async with LocalVenue(symbols=["BTCUSDT"], speed=0.001) as venue:
+        trader = csbook.trade(
+            "coinswitch",
+            credentials=csbook.Credentials(venue.api_key, venue.api_secret),
+            rest_url=venue.rest_url,
+            ws_url=venue.ws_url,
+            state_dir=tmp_path,
+        )
+        trading = Trading()
+        trading.follow(trader)
+        async with asyncio.timeout(20), trader:
+            resting = await trader.place("BTCUSDT", "BUY", size="0.010", price=60000)
+            await trader.place("BTCUSDT", "SELL", size="0.010", type="MARKET")
+            await trader.cancel(resting)
+            while trading.orders["CANCELED"] < 1 or not trading.fills:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert trading.orders - Counter(NEW=2) == {"PENDING": 2, "FILLED": 1, "CANCELED": 1}
+            assert trading.orders["NEW"] >= 1  # what is filled at once may never have been NEW
+            assert trading.fills == {"SELL": 1}
+            for _ in range(2):
+                await trader.halt("enough")
+                assert (trading.halted, trading.halts) == (True, 1)
+            trader.rearm("ann")
+            assert not trading.halted
+            await trader.halt("again")
+            assert (trading.halted, trading.halts) == (True, 2)
+        assert trading.alerts["halt"] >= 4
 
 
 def test_every_counter_of_the_feed_is_exported() -> None:
@@ -178,3 +211,24 @@ def test_watch_serves_them(
     assert json.loads(out)["books"]["BTCUSDT"]["state"] == "LIVE"
     with pytest.raises(OSError):
         scraped(port)
+
+
+def test_the_demo_serves_those_of_its_maker(csbook_process: Callable[..., subprocess.Popen[str]]) -> None:
+    port = free_port()
+    with csbook_process("demo", "--trade", "--speed", "20", "--metrics", str(port), "--json") as process:
+        try:
+            found: Samples = {}
+            deadline = time.monotonic() + 60
+            while not any(name == "csbook_fills_total" for name, _ in found):
+                assert process.poll() is None and time.monotonic() < deadline
+                try:
+                    found = scraped(port)
+                except OSError:
+                    time.sleep(0.02)
+        finally:
+            process.terminate()
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert found["csbook_orders_total", (("status", "PENDING"),)] >= 1
+    assert found["csbook_halted", ()] == found["csbook_halts_total", ()] == 0
+    assert json.loads(out)["fills"] >= 1

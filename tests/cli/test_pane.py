@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from rich.cells import cell_len
 
 from csbook import Book, Ticker, Trade
 from csbook.cli.figures import Grid
 from csbook.cli.paint import DEAD, Row, width_of
 from csbook.cli.pane import head, pane, trades
+from csbook.cli.quoting import Own
 from csbook.cli.scene import Scene
 
 
@@ -89,3 +92,34 @@ def test_a_trade_finer_than_the_book_is_shown_whole(book: Book, trades: list[Tra
 
 def test_no_trades_no_rows(book: Book, grid: Grid) -> None:
     assert trades(scene(book), grid, 40, 5) == []
+
+
+def test_what_one_has_oneself(book: Book, trades: list[Trade], grid: Grid, own: Own) -> None:
+    said = text(pane(scene(book, trades, own={"BTCUSDT": own}), grid, 40, 30))
+    at = next(number for number, line in enumerate(said) if line.split() == ["own"])
+    values = {" ".join(line.split()[: 2 if "orders" in line else 1]): line for line in said[at + 1 : at + 7]}
+    assert values["bid"].split()[1:] == ["0.010", "x", "61799.8"]
+    assert values["ask"].split()[1:] == ["0.010", "x", "61800.2", "+1"]
+    assert values["position"].split()[1:] == ["-0.010"]
+    assert values["entry"].split()[1:] == ["61801.25"]
+    assert values["P&L"].split()[1:] == ["-0.1778"]
+    assert values["orders, fills"].split()[2:] == ["12,", "5"]
+    assert said[at + 7].split() == ["trades,", "UTC"]
+
+
+def test_it_stays_where_there_is_no_room_for_all_figures(book: Book, trades: list[Trade], grid: Grid, own: Own) -> None:
+    said = text(pane(scene(book, trades, own={"BTCUSDT": own}), grid, 30, 14))
+    assert any(line.startswith(" position") for line in said)
+    narrow = text(head(scene(book, trades, own={"BTCUSDT": own}), grid, 56, 12))
+    assert any("position -0.010" in line and "P&L -0.1778" in line for line in narrow)
+    halted = text(head(scene(book, own={"BTCUSDT": replace(own, halted="x")}), grid, 56, 8))
+    assert "HALTED" in halted[0]
+
+
+@pytest.mark.parametrize("width", [27, 30, 46])
+@pytest.mark.parametrize("height", [1, 2, 5, 8, 14, 40])
+def test_every_size_is_filled_with_an_account_too(
+    book: Book, trades: list[Trade], grid: Grid, own: Own, width: int, height: int
+) -> None:
+    rows = pane(scene(book, trades, own={"BTCUSDT": replace(own, halted="連" * 90)}), grid, width, height)
+    assert [sum(cell_len(piece) for piece, _ in row) for row in rows] == [width] * height

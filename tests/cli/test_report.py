@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from csbook import Book, State
 from csbook.cli import report
+from csbook.cli.quoting import Own
 from csbook.cli.scene import Move, Scene
 
 STATS = {
@@ -68,3 +70,31 @@ def test_the_summary_told(book: Book) -> None:
         "BTCUSDT LIVE: bid 61800 x 1.5, ask 61800.1 x 0.5, sequence 7",
         "NEWUSDT EMPTY: bid -, ask -, sequence 0",
     ]
+
+
+def test_the_summary_of_a_maker(book: Book, own: Own) -> None:
+    found = json.loads(report.as_json(report.summary(STATS, [book], {"BTCUSDT": own})))
+    more = {name: value for name, value in found.items() if name not in {*report.COUNTERS, "books"}}
+    assert more == {
+        "symbol": "BTCUSDT",
+        "orders": 12,
+        "fills": 5,
+        "open_orders": {"bids": [["61799.8", "0.010"]], "asks": [["61800.2", "0.010"], ["61900", "0.020"]]},
+        "position": "-0.010",
+        "entry_price": "61801.25",
+        "pnl": "-0.17780",
+        "halted": None,
+    }
+    told = report.told(report.summary(STATS, [book], {"BTCUSDT": replace(own, halted="enough\x1b")}), 5.0)
+    assert told[-2:] == [
+        "BTCUSDT own: orders 12, fills 5, position -0.010, P&L -0.17780",
+        "halted: enough?",
+    ]
+
+
+def test_a_line_of_a_maker(book: Book, own: Own) -> None:
+    scene = Scene("", [book], stats=STATS, own={"BTCUSDT": replace(own, halted="enough")})
+    assert report.Lines().of(scene, 0)[1] == (
+        "00:00:00 BTCUSDT own      bid 0.010 x 61799.8  ask 0.010 x 61800.2 +1  position -0.010  P&L -0.1778"
+        "  orders 12  fills 5  HALTED: enough"
+    )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,29 @@ def test_demo_in_json(csbook_command: Command) -> None:
     found = strict(ended.stdout)
     check_summary(found, "BTCUSDT")
     assert (found["gaps"], found["reconnects"], found["refused"], found["declined"]) == (0, 0, 0, 0)
+
+
+def test_a_maker_in_json(csbook_command: Command) -> None:
+    ended = csbook_command("demo", "--trade", "--speed", "20", "--seconds", "2", "--json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    found = strict(ended.stdout)
+    more = {
+        name: found.pop(name)
+        for name in ("symbol", "orders", "fills", "open_orders", "position", "entry_price", "pnl", "halted")
+    }
+    check_summary(found, "BTCUSDT")
+    assert (more["symbol"], more["halted"]) == ("BTCUSDT", None)
+    assert more["orders"] >= 2 and more["fills"] >= 1
+    assert more["pnl"] is not None and Decimal(more["pnl"]) != 0
+
+
+def test_a_maker_in_plain_lines(csbook_command: Command) -> None:
+    ended = csbook_command("demo", "ETHUSDT", "BTCUSDT", "--trade", "--speed", "5", "--seconds", "1.4")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    own = [line for line in ended.stdout.splitlines() if " own " in line]
+    assert {line.split()[1] for line in own} == {"ETHUSDT"}
+    assert " x " in own[-1] or "fills" in own[-1]
+    assert ended.stdout.splitlines()[-1].startswith("ETHUSDT own: orders ")
 
 
 def test_watch_in_json(csbook_command: Command, venue: dict[str, str]) -> None:

@@ -81,3 +81,18 @@ def test_json_on_a_terminal_has_no_screen(terminal: Terminal, venue: dict[str, s
     seen = terminal("watch", "BTCUSDT", *WATCH, venue["ws_url"], "--json", "--seconds", "0.3", press=[])
     assert seen.exit_code == 0
     assert json.loads(seen.output)["books"]["BTCUSDT"]["state"] == "LIVE"
+
+
+def test_a_maker_is_halted_and_rearmed_by_keys(terminal: Terminal) -> None:
+    """Its orders, position and profit are shown; h halts it, r re-arms it."""
+    press = [("h halt  r re-arm", b""), (" 1", b"h"), ("HALTED", b"r"), ("h halt", b""), ("h halt", b"q")]
+    seen = terminal("demo", "--trade", "--speed", "5", press=press, env={"NO_COLOR": "1"})
+    assert seen.exit_code == 0
+    assert is_clean(seen.output)
+    assert seen.mode_kept
+    screen = seen.screen()
+    for word in ("own", "position", "entry", "P&L", "orders, fills", " HALTED ", "HALTED  by hand"):
+        assert word in screen
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.rpartition("╭─")[2])
+    assert "HALTED" not in last
+    assert re.search(r"BTCUSDT own: orders \d+, fills \d+, position [-\d.]+, P&L ", seen.after_the_screen())

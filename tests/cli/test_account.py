@@ -1,0 +1,175 @@
+"""What is asked of an account by commands in processes of their own, at a local venue in another."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import csbook
+from csbook.cli import account
+from csbook.cli.account import Where
+from csbook.errors import ConnectError, CredentialsError, RequestError, UsageError
+from csbook.sim import LocalVenue
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+async def local() -> AsyncIterator[LocalVenue]:
+    async with LocalVenue(symbols=["BTCUSDT", "ETHUSDT"], speed=0.001) as venue:
+        yield venue
+
+
+@pytest.fixture
+def where(local: LocalVenue, monkeypatch: pytest.MonkeyPatch) -> Where:
+    monkeypatch.setenv("CSBOOK_COINSWITCH_API_KEY", local.api_key)
+    monkeypatch.setenv("CSBOOK_COINSWITCH_API_SECRET", local.api_secret)
+    return Where("coinswitch", local.rest_url, json=True)
+
+
+def as_person(where: Where) -> Where:
+    return Where(where.venue, where.rest_url, where.credentials)
+
+
+def one(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    out, err = capsys.readouterr()
+    assert err == "" and out.count("\n") == 1
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+async def test_orders_are_those_of_the_venue(
+    local: LocalVenue, where: Where, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await account.orders(where)
+    assert one(capsys)["orders"] == []
+    await account.orders(as_person(where))
+    assert capsys.readouterr().out == "no open orders\n"
+    local.place_by_hand("BTCUSDT", "BUY", "0.010", "60000.1", client_order_id="by-hand")
+    local.place_by_hand("ETHUSDT", "SELL", "0.5", "3000", client_order_id="c5b00c00-x")
+    await account.orders(where)
+    said = one(capsys)
+    assert (said["venue"], said["rest_url"]) == ("coinswitch", local.rest_url)
+    assert [(o["symbol"], o["side"], o["size"], o["own"]) for o in said["orders"]] == [
+        ("BTCUSDT", "BUY", "0.010", False),
+        ("ETHUSDT", "SELL", "0.50", True),
+    ]
+    assert [o["order_id"] for o in said["orders"]] == [order.order_id for order in local.account.open_orders]
+    await account.orders(where, "ETHUSDT")
+    assert [o["symbol"] for o in one(capsys)["orders"]] == ["ETHUSDT"]
+
+
+async def test_positions_and_balances_are_exact(
+    local: LocalVenue, where: Where, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await account.positions(as_person(where))
+    assert capsys.readouterr().out == "no positions\n"
+    local.place_by_hand("BTCUSDT", "BUY", "0.020")
+    await account.positions(where)
+    (held,) = one(capsys)["positions"]
+    (truth,) = local.account.positions.values()
+    assert held["symbol"] == "BTCUSDT"
+    assert (Decimal(held["size"]), Decimal(held["entry_price"])) == (truth.size, truth.entry_price)
+    await account.positions(where, "ETHUSDT")
+    assert one(capsys)["positions"] == []
+    await account.balances(where)
+    (asset,) = one(capsys)["balances"]
+    assert (asset["asset"], Decimal(asset["wallet"])) == ("USDT", local.account.wallet["USDT"])
+
+
+async def test_cancel_all_says_what_it_did(local: LocalVenue, where: Where, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [local.place_by_hand("BTCUSDT", "BUY", "0.010", str(60000 + at)).order_id for at in range(3)]
+    other = local.place_by_hand("ETHUSDT", "SELL", "0.5", "3000").order_id
+    await account.cancel_all(where, "BTCUSDT")
+    said = one(capsys)
+    assert (said["symbol"], sorted(said["canceled"]), said["open_orders"]) == ("BTCUSDT", ids, 0)
+    assert [order.order_id for order in local.account.open_orders] == [other]
+    await account.cancel_all(as_person(where))
+    assert capsys.readouterr().out == f"cancelled 1 order: {other}\ncoinswitch shows 0 open orders\n"
+    await account.cancel_all(as_person(where))
+    assert capsys.readouterr().out == "cancelled 0 orders\ncoinswitch shows 0 open orders\n"
+    assert local.account.open_orders == ()
+
+
+async def test_a_refused_key_is_told_without_it(
+    local: LocalVenue, where: Where, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CSBOOK_COINSWITCH_API_SECRET", "not-the-secret")
+    with pytest.raises(CredentialsError, match=rf"^{local.rest_url} refused the key: .*401") as caught:
+        await account.balances(where)
+    assert capsys.readouterr() == ("", "")
+    assert "not-the-secret" not in str(caught.value) and local.api_key not in str(caught.value)
+
+
+async def test_an_outcome_that_nobody_knows_is_told(
+    local: LocalVenue, where: Where, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local.faults = "answer_503=1"
+    with pytest.raises(RequestError, match="whether it was carried out is not known") as caught:
+        await account.cancel_all(where)
+    assert caught.value.unknown
+    assert capsys.readouterr().out == ""
+
+
+async def test_nobody_is_there(where: Where) -> None:
+    with pytest.raises(ConnectError, match=r"cannot trade at http://127\.0\.0\.1:9"):
+        await account.orders(Where("coinswitch", "http://127.0.0.1:9"))
+
+
+def test_where_refuses_what_cannot_be(where: Where) -> None:
+    with pytest.raises(UsageError, match="cannot trade on 'binance'"):
+        _ = Where("binance").origin
+    with pytest.raises(UsageError, match="--rest-url is 'http://example"):
+        _ = Where("coinswitch", "http://example.com").origin
+
+
+def test_the_hint_is_for_the_venue_itself(where: Where) -> None:
+    assert where.hint == ""
+    assert Where("coinswitch").hint.startswith(" ('coinswitch' is no official interface of the venue")
+
+
+def test_keys_from_a_private_file_alone(where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "keys"
+    path.write_text("API_KEY=from-the-file\nAPI_SECRET=s\n", encoding="utf-8")
+    path.chmod(0o600)
+    assert Where("coinswitch", credentials=str(path)).keys().api_key == "from-the-file"
+    if os.name == "posix":
+        path.chmod(0o640)
+        with pytest.raises(CredentialsError, match="others can read it"):
+            Where("coinswitch", credentials=str(path)).keys()
+    monkeypatch.delenv("CSBOOK_COINSWITCH_API_KEY")
+    with pytest.raises(CredentialsError, match="CSBOOK_COINSWITCH_API_KEY must be set"):
+        Where("coinswitch").keys()
+
+
+async def test_other_processes_trade_with_what_sim_printed(
+    csbook_command: Command, venue: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The venue in one process, a trader in this one, a command in a third; they meet at the venue."""
+    at = ("--venue", "coinswitch", "--rest-url", venue["rest_url"])
+    names = "CSBOOK_COINSWITCH_API_KEY and CSBOOK_COINSWITCH_API_SECRET"
+    ended = await asyncio.to_thread(csbook_command, "orders", *at)
+    told = f"csbook: no credentials for 'coinswitch': {names} must be set\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", told)
+    monkeypatch.setenv("CSBOOK_COINSWITCH_API_KEY", venue["api_key"])
+    monkeypatch.setenv("CSBOOK_COINSWITCH_API_SECRET", venue["api_secret"])
+    trader = csbook.trade("coinswitch", rest_url=venue["rest_url"], ws_url=venue["ws_url"], state_dir=tmp_path)
+    async with asyncio.timeout(60), trader:
+        order = await trader.place("BTCUSDT", "BUY", size="0.010", price=60000)
+        ended = await asyncio.to_thread(csbook_command, "orders", *at, "--json")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        (shown,) = json.loads(ended.stdout)["orders"]
+        assert (shown["order_id"], shown["client_order_id"]) == (order.order_id, order.client_order_id)
+        assert (shown["own"], Decimal(shown["price"])) == (True, 60000)
+        ended = await asyncio.to_thread(csbook_command, "cancel-all", *at, "--symbol", "btcusdt", "--json")
+        assert json.loads(ended.stdout)["canceled"] == [order.order_id]
+        while trader.account.open_orders():  # noqa: ASYNC110 - the stream tells this process of it
+            await asyncio.sleep(0.01)
