@@ -218,7 +218,7 @@ class Rest:
         deadline = self._timing.now() + patience
         while True:
             now = self._timing.now()
-            wait = max(self._closed_until.get(name, now) - now for name in names)
+            wait = self._closed(request)
             for budget in budgets:
                 wait = max(wait, budget.wait(now, urgent=urgent, count=request.cost))
             if wait <= 0.0:
@@ -233,6 +233,11 @@ class Rest:
     def _names(self, request: Request) -> tuple[str, ...]:
         """The limits that a request is under."""
         return (request.endpoint, *self._trading.pools.get(request.endpoint, ()))
+
+    def _closed(self, request: Request) -> float:
+        """How long a 429 or a ban still keeps a request back; 0 or less: not at all."""
+        now = self._timing.now()
+        return max(self._closed_until.get(name, now) - now for name in self._names(request))
 
     def _unsent(self, failure: Failure) -> Answer:
         now_ns = self._timing.now_ns()
@@ -335,6 +340,9 @@ class Rest:
     async def _compare(self, tries: int | None = None) -> Failure | None:
         """Ask the server's time, over the connection of the commands."""
         request = self._trading.server_time()
+        wait = self._closed(request)
+        if wait > 0.0:
+            return Failure(Verdict.UNSENT, f"not sent: the venue wants to be left alone for {wait:.1f} s")
         for left in range(self._policy.tries if tries is None else tries, 0, -1):
             answer = await self._attempt(request)
             failure = answer.failure

@@ -12,12 +12,13 @@ from csbook.venues.binance_trading import TRADING
 from csbook.venues.trading import Draft
 from csbook.wire.request import Verdict
 from doorkeeper import Doorkeeper
+from scripted import until
 from standing import StandingTime
 
 DRAFT = Draft("BTCUSDT", Side.BUY, "LIMIT", "0.001", "30000.0", "c-1")
 
 
-async def pooled(venue: Doorkeeper, time: StandingTime, alerts: list[Alert]) -> Rest:
+async def pooled(venue: Doorkeeper, time: StandingTime, alerts: list[Alert], warm_every: float = 1e9) -> Rest:
     """Of a venue whose endpoints share their limits, and whose signature stands in the query."""
     now = {"serverTime": time.clock.now_ns() // 1_000_000}
     venue.rest["GET", "/fapi/v1/time"] = lambda asked: (200, now)
@@ -27,7 +28,7 @@ async def pooled(venue: Doorkeeper, time: StandingTime, alerts: list[Alert]) -> 
         Credentials("the-api-key", "the-secret"),
         url,
         timing=time.timing,
-        policy=RestPolicy(tries=1, warm_every=1e9),
+        policy=RestPolicy(tries=1, warm_every=warm_every),
         on_alert=alerts.append,
     )
     await rest.open()
@@ -80,6 +81,21 @@ async def test_a_ban_shuts_every_endpoint_of_the_address_for_as_long_as_the_venu
         assert failure is not None and failure.verdict is Verdict.UNSENT
         await time.move(2.0)
         assert (await rest.send(cancel)).failure is None
+        await rest.close()
+
+
+async def test_nothing_is_asked_of_a_venue_that_shut_this_address_out_not_even_the_time() -> None:
+    time = StandingTime()
+    async with Doorkeeper() as venue:
+        rest = await pooled(venue, time, [], warm_every=20.0)
+        venue.rest["GET", "/fapi/v3/balance"] = lambda asked: (418, {"code": -1003, "msg": ""}, {"Retry-After": "600"})
+        await rest.send(TRADING.balances())
+        asked = len(venue.asked)
+        for _ in range(29):
+            await time.move(20.0)
+        assert len(venue.asked) == asked
+        await time.move(40.0)
+        await until(lambda: len(venue.asked) > asked)
         await rest.close()
 
 
