@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-NAMES = ("snapshot", "parsed", "delta", "dialects", "reads", "strategy", "wire", "memory", "scaling")
+NAMES = ("snapshot", "parsed", "delta", "dialects", "reads", "strategy", "private", "wire", "memory", "scaling")
