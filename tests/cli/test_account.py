@@ -125,8 +125,8 @@ async def test_nobody_is_there(where: Where) -> None:
 
 
 def test_where_refuses_what_cannot_be(where: Where) -> None:
-    with pytest.raises(UsageError, match="cannot trade on 'binance'"):
-        _ = Where("binance").origin
+    with pytest.raises(UsageError, match="cannot trade on 'nowhere'"):
+        _ = Where("nowhere").origin
     with pytest.raises(UsageError, match="--rest-url is 'http://example"):
         _ = Where("coinswitch", "http://example.com").origin
 
