@@ -1,10 +1,11 @@
-# Twelve verbs. Each makes its own virtual environment in .venv if there is none, installs what it needs there and
+# Thirteen verbs. Each makes its own virtual environment in .venv if there is none, installs what it needs there and
 # rebuilds the extensions when a source of theirs has changed. A second call of the same verb starts at once.
 #
 #   make demo ARGS="--seconds 5"        a live ladder from the local venue; no account, no network
 #   make test ARGS="-k book"            the gates (lint, types), then the suite
 #   make bench ARGS="--list"            the benchmarks; bench-3.12, bench-3.13: with the peers of another Python
 #   make fuzz SECONDS=60 ARGS="--seed 7"
+#   make faults COUNT=200               random schedules of faults, a trader against the local venue
 #
 # PYTHON chooses the interpreter of a new environment (3.11 or later), VENV where it stands.
 
@@ -13,6 +14,7 @@ VENV    ?= .venv
 ARGS    ?=
 PYTHONS ?=
 SECONDS ?= 60
+COUNT   ?= 10000
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -27,7 +29,7 @@ DONE := $(VENV)/.done
 SOURCES := setup.py $(shell find csbook -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h')
 MODULES := $(subst /,.,$(basename $(filter %.pyx,$(SOURCES))))
 
-.PHONY: help demo test bench build docs lint types cover sanitize fuzz wheel clean
+.PHONY: help demo test bench build docs lint types cover sanitize fuzz faults wheel clean
 .NOTPARALLEL:
 
 help:
@@ -92,6 +94,9 @@ $(DONE)/fuzz: pyproject.toml | $(DONE)/built
 # Each target for SECONDS; ARGS="--list" names them, ARGS="--target decimal" picks one, ARGS=--seeded needs no clang.
 fuzz: $(DONE)/built $(DONE)/test $(DONE)/fuzz
 	$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+faults: $(DONE)/built $(DONE)/test
+	$(PY) -m tests.faults --count $(COUNT) $(ARGS)
 
 $(DONE)/docs: pyproject.toml | $(DONE)/venv
 	@$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \

@@ -15,15 +15,19 @@ from typing import Self, TypeVar
 from csbook._core import Book, Router
 from csbook.clock import LiveClock
 from csbook.errors import UsageError
+from csbook.net.agenda import Agenda, Chore
+from csbook.net.audit import Auditor
 from csbook.net.dial import Route
 from csbook.net.fetch import Fetcher
 from csbook.net.locate import Locate, bullet
 from csbook.net.origin import Origin, http_origin, websocket_origin
 from csbook.net.reader import choose
-from csbook.net.resync import Mender, resync_queue
+from csbook.net.resync import Mender, rest_budget, resync_queue
 from csbook.net.setting import Policy, Setting
 from csbook.net.supervisor import Supervisor, Wanted
 from csbook.net.taps import Books, Records, Taps
+from csbook.net.ticks import TickWatch
+from csbook.net.timing import Timing
 from csbook.types import Candle, Instrument, Ticker, Trade
 from csbook.venues import Dialect
 from csbook.venues import dialect as dialect_of
@@ -33,7 +37,8 @@ __all__ = ["Feed", "connect"]
 
 COUNTERS = (
     "messages", "bytes", "updates", "gaps", "resyncs", "resync_retries", "reconnects", "declined", "refused",
-    "dropped", "ignored", "cold", "records", "unknown", "callback_errors", "pings", "connections", "streams",
+    "dropped", "ignored", "cold", "quotes", "records", "unknown", "callback_errors", "pings", "connections", "streams",
+    "audits", "ghosts", "missing", "wrong_sizes", "off_grid",
     "latency_p50_ns", "latency_p99_ns",
 )  # fmt: skip
 
@@ -56,6 +61,7 @@ def connect(
     connections: int = 1,
     stale_after: float | None = None,
     max_lag: float | None = None,
+    audit: float | None = None,
     proxy: str | None = None,
     source_address: str | tuple[str, int] | None = None,
     busy_poll_us: int | None = None,
@@ -69,7 +75,8 @@ def connect(
     to its (price decimals, size decimals); otherwise they follow from the venue's tick and lot, or are 8 and 8 where
     it does not tell them. ``connections`` is the number of sockets that bring each book, the first arrival counts.
     ``stale_after`` and ``max_lag`` are in seconds: the longest silence, and the largest receive time minus event time,
-    that a LIVE book may have.
+    that a LIVE book may have. ``audit``: so many seconds apart one book after the other is compared with a snapshot by
+    REST, and is in GAP where it is wrong; None: never. Books that come whole with each message are not audited.
     ``proxy`` is an http, https, socks4 or socks5 URL, ``source_address`` a local address or (address, port),
     ``busy_poll_us`` the microseconds that the kernel polls the device for a read (Linux).
 
@@ -87,6 +94,7 @@ def connect(
         connections=connections,
         stale_after=stale_after,
         max_lag=max_lag,
+        audit=audit,
         proxy=proxy,
         source_address=source_address,
         busy_poll_us=busy_poll_us,
@@ -113,6 +121,7 @@ class Feed:
         connections: int = 1,
         stale_after: float | None = None,
         max_lag: float | None = None,
+        audit: float | None = None,
         proxy: str | None = None,
         source_address: str | tuple[str, int] | None = None,
         busy_poll_us: int | None = None,
@@ -134,6 +143,9 @@ class Feed:
         route = _route(proxy, source_address, busy_poll_us)
         origin = websocket_origin(url if url is not None else dialect.ws_origin)
         self._fetcher = _fetcher(dialect, self._depth, url, rest_url, route)
+        self._audit_s = None if audit is None else _seconds("audit", audit)
+        if audit is not None and self._by_changes and dialect.rest is not None and self._fetcher is None:
+            raise UsageError(f"audit needs rest_url, beside url: {dialect.title} must be asked at the same venue")
         self._setting = Setting(
             origin=origin,
             path=dialect.path("book"),
@@ -149,6 +161,16 @@ class Feed:
         )
         self._taps = Taps()
         self._wanted: dict[str, dict[str, None]] = {}  # channel -> symbols
+        self._timing = Timing()
+        self._ticks = TickWatch(
+            self.books,
+            self.instruments,
+            period=self._setting.policy.ticks_within,
+            taps=self._taps,
+            timing=self._timing,
+        )
+        self._auditor: Auditor | None = None
+        self._agenda: Agenda | None = None
         self._supervisor: Supervisor | None = None
         self._entered = False
         self._last_stats: dict[str, int | str] = {}
@@ -161,14 +183,21 @@ class Feed:
         if self._entered:
             raise UsageError("a feed is entered once; make a new one with csbook.connect")
         self._entered = True
+        mender = self._mender()
         self._supervisor = Supervisor(
             self._dialect,
             setting=self._setting,
             taps=self._taps,
             route_books=self._route_books,
             connections=self._connections,
-            mender=self._mender(),
+            mender=mender,
         )
+        self._auditor = self._audits(self._supervisor, mender)
+        chores: dict[str, Chore] = {"look at the ticks": self._ticks}
+        if self._auditor is not None:
+            chores["audit"] = self._auditor
+        self._agenda = Agenda(self._timing, chores)
+        self._agenda.start()
         try:
             await self._subscribe(self._symbols, self._channels)
         except BaseException:
@@ -188,9 +217,11 @@ class Feed:
             self._supervisor = None
             try:
                 await supervisor.close()
+            finally:
+                if self._agenda is not None:
+                    await self._agenda.close()
                 if self._fetcher is not None:
                     await self._fetcher.close()
-            finally:
                 self._taps.close()
 
     # -- who listens ------------------------------------------------------------------------------------------------
@@ -299,6 +330,8 @@ class Feed:
             books = {symbol: self._book(symbol) for symbol in names}
             self.books.update(books)
             await supervisor.add([Wanted(books[symbol], tuple(names[symbol])) for symbol in names], others)
+            if self._agenda is not None:
+                self._agenda.wake()
         except BaseException:
             for channel, symbol in fresh:
                 self._wanted[channel].pop(symbol, None)
@@ -348,6 +381,31 @@ class Feed:
 
         return Mender(resync_queue(dialect, fetcher.origin), fetch=fetch, taps=self._taps, clock=LiveClock())
 
+    @property
+    def _by_changes(self) -> bool:
+        """Whether what the books lose stays lost: only such books are audited."""
+        return self._depth != 1 if self._dialect.resubscribe else self._depth == 0
+
+    def _audits(self, supervisor: Supervisor, mender: Mender | None) -> Auditor | None:
+        rest, fetcher = self._dialect.rest, self._fetcher
+        if self._audit_s is None or not self._by_changes or rest is None or fetcher is None or rest.read_book is None:
+            return None
+
+        async def fetch(symbol: str) -> bytes:
+            return await fetcher.get(rest.comparable.format(symbol=symbol))
+
+        return Auditor(
+            every=self._audit_s,
+            window=self._setting.policy.audit_window,
+            fetch=fetch,
+            read=rest.read_book,
+            budget=rest_budget(self._dialect.name, rest, fetcher.origin),
+            lanes=lambda: supervisor.lanes,
+            taps=self._taps,
+            timing=self._timing,
+            mender=mender,
+        )
+
     # -- how it goes ------------------------------------------------------------------------------------------------
 
     def stats(self) -> dict[str, int | str]:
@@ -356,6 +414,8 @@ class Feed:
         messages, bytes: data received. updates: depth messages applied. ignored: older than the book. refused:
         malformed. declined: read by the slow path. cold: not depth; records: trades and tickers of these. unknown: of
         no known kind. gaps. resyncs: books mended after one; resync_retries: tries that did not help. reconnects.
+        quotes: the venue's own best bids and asks that were fused. audits, and what they found: ghosts, missing,
+        wrong_sizes. off_grid: prices that are no multiple of their symbol's tick.
         dropped: records lost to slow readers. callback_errors. pings: those answered. connections, streams: open now.
         reader: "pointer" or "buffer". latency_p50_ns, latency_p99_ns: from the read of the socket to the book.
         """
@@ -369,6 +429,9 @@ class Feed:
             stats["streams"] = sum(len(stream.names) for stream in supervisor.streams)
             stats["latency_p50_ns"] = supervisor.latency(0.50)
             stats["latency_p99_ns"] = supervisor.latency(0.99)
+        if self._auditor is not None:
+            stats.update(self._auditor.counts)
+        stats["off_grid"] = self._ticks.off_grid
         stats["dropped"] = self._taps.dropped
         stats["callback_errors"] = self._taps.callback_errors
         stats["reader"] = choose()[0]

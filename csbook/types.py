@@ -133,8 +133,9 @@ class Candle:
 class Alert:
     """Something that a person should look at.
 
-    ``kind`` is "schema", "degrade" or "halt"; of the private half also "clock" (this machine's is off), "key" (it was
-    refused), "rate" (the venue says that there were too many requests), "stream" and "order".
+    ``kind`` is "schema", "audit" (a book was wrong), "degrade" or "halt"; of the private half also "clock" (this
+    machine's is off), "key" (it was refused), "rate" (the venue says that there were too many requests), "stream" and
+    "order".
     """
 
     kind: str

@@ -22,6 +22,7 @@ ResultT = TypeVar("ResultT")
 GivenT = ParamSpec("GivenT")
 
 LOOKS = 3  # at the sockets, before it is believed that nothing is on its way through the kernel
+TURN_NS = 1000  # that a turn of the loop takes: no time at all would let whoever waits for a moment wait for ever
 PATIENCE_S = 20.0  # real seconds without a timer and without a byte: the end of a test that waits for nothing
 
 
@@ -53,6 +54,7 @@ class _Selector(selectors.DefaultSelector):
         self._time = time
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._time.clock.advance(TURN_NS)
         for _ in range(LOOKS):
             found = super().select(0)
             if found or (timeout is not None and timeout <= 0):

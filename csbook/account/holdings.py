@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -33,7 +34,12 @@ def check_position(report: PositionReport) -> None:
 
 
 class Holdings:
-    """The legs of every symbol that was traded or reported, and their sums as a user sees them."""
+    """The legs of every symbol that was traded or reported, and their sums as a user sees them.
+
+    A venue's list may show the one leg that is held in hedge mode as it shows a position in one-way mode, so what a
+    list says of a symbol is a position ("BOTH") only until an order or an event names a leg: from then on it is the
+    leg that its sign says.
+    """
 
     def __init__(self, skew_ns: int) -> None:
         self._skew_ns = skew_ns
@@ -83,8 +89,23 @@ class Holdings:
             legs = self._legs[symbol] = {}
         leg = legs.get(position_side)
         if leg is None:
+            if position_side != "BOTH":
+                self._resolve(legs)
+            leg = legs.get(position_side)
+        if leg is None:
             leg = legs[position_side] = Leg(symbol, position_side, self._skew_ns)
         return leg
+
+    @staticmethod
+    def _resolve(legs: dict[str, Leg]) -> None:
+        """A leg is named for the first time: what a list alone has told of is a leg, too."""
+        both = legs.get("BOTH")
+        if both is None or not both.is_listed:
+            return
+        del legs["BOTH"]
+        if both.size:
+            both.position_side = _leg_of(both.size)
+            legs[both.position_side] = both
 
     def report(self, report: PositionReport, held: Held, changes: list[Change]) -> bool:
         """Take in one report; False where it is older than what is known."""
@@ -104,15 +125,25 @@ class Holdings:
         self, rows: tuple[PositionReport, ...], asked_ns: int, answered_ns: int, changes: list[Change]
     ) -> int:
         """All that are not flat, asked for and answered at these times; how many rows were older than what is known."""
-        listed = {(row.symbol, row.position_side): row for row in rows}
+        listed = {(row.symbol, self._side_of(row)): row for row in rows}
         for symbol, legs in self._legs.items():
             for side in legs:
                 listed.setdefault((symbol, side), PositionReport(symbol, ZERO, position_side=side))
         stale = 0
-        for row in listed.values():
+        for (symbol, side), row in listed.items():
+            if side == "BOTH" and not row.size and "BOTH" not in self._legs.get(symbol, ("BOTH",)):
+                continue  # beside legs it says nothing
             held = Held(row.size, row.event_time_ns, answered_ns, row.entry_price, asked_ns, answered_ns)
-            stale += not self.report(row, held, changes)
+            named = row if row.position_side == side else replace(row, position_side=side)
+            stale += not self.report(named, held, changes)
         return stale
+
+    def _side_of(self, row: PositionReport) -> str:
+        """The leg that a row of a list is about."""
+        legs = self._legs.get(row.symbol)
+        if row.position_side != "BOTH" or not legs or "BOTH" in legs or not row.size:
+            return row.position_side
+        return _leg_of(row.size)
 
     def publish(self, symbol: str, changes: list[Change]) -> None:
         old = self._positions.get(symbol)
@@ -123,6 +154,10 @@ class Holdings:
         self._positions[symbol] = new
         if old is None or _differ(old, new):
             changes.append(PositionChanged(new, old))
+
+
+def _leg_of(size: Decimal) -> str:
+    return "LONG" if size > 0 else "SHORT"
 
 
 def _differ(old: Position, new: Position) -> bool:

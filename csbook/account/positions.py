@@ -119,6 +119,12 @@ class Leg:
         self.size = self.low = self.high = ZERO
         self.settled = True
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether nothing but lists has told of it."""
+        quiet = not (self.net or self.may_buy or self.may_sell or self.paths)
+        return quiet and all(held.asked_ns for held in self.reports)
+
     # -- fills
 
     def may(self, sign: int, change: Decimal) -> None:

@@ -47,11 +47,17 @@ COUNTERS = {
     "refused": "Malformed messages; the book stayed as it was.",
     "declined": "Depth messages read by the slow path.",
     "cold": "Messages that are not depth.",
+    "quotes": "Best bids and asks of the venue's own that were fused.",
     "records": "Trades and tickers.",
     "unknown": "Messages of no known kind.",
     "dropped": "Records lost to slow readers.",
     "callback_errors": "Exceptions in callbacks.",
     "pings": "Pings answered.",
+    "audits": "Comparisons of a book with a snapshot.",
+    "ghosts": "Levels that only the book had.",
+    "missing": "Levels that only the snapshot had.",
+    "wrong_sizes": "Levels that the two had at different sizes.",
+    "off_grid": "Prices that are no multiple of their tick.",
 }
 GAUGES = {"connections": "Connections open.", "streams": "Streams subscribed."}
 QUANTILES = {"0.5": "latency_p50_ns", "0.99": "latency_p99_ns"}

@@ -291,7 +291,7 @@ cdef const char* message_value(
             m.quote_time_ns = number
         return q
     if role >= R_BID_PRICE:
-        if p[0] == c'"' or c'0' <= p[0] <= c'9':
+        if p[0] == c'"' or p[0] == c'-' or c'0' <= p[0] <= c'9':
             m.quote_at[role - R_BID_PRICE] = p
         return skip_value(s, p, above)
     # text: mostly what it was the last time
@@ -359,8 +359,9 @@ cdef inline void message_keep(Message* m, const Table* table, const char* upto, 
 cdef inline bint message_recall(Message* m, const Table* table) noexcept nogil:
     """Whether this message begins as the remembered one did; what that says is then taken over."""
     cdef const Head* h = &m.head
-    # one byte more than the head is there: the quote of the next key
     if h.size == 0 or m.scan.end - m.scan.begin <= h.size or h.table != table or memcmp(m.scan.begin, h.text, h.size) != 0:
+        return False
+    if m.scan.begin[h.size] != c'"':    # a blank more than last time
         return False
     m.entry = h.entry
     m.named = h.named

@@ -91,6 +91,11 @@ class Commands:
         # the answer is about what was asked, whether it repeats the client's id or not
         self.answered(report if report.client_order_id else replace(report, client_order_id=key))
         order = self._account.orders[key]
+        if order.status is OrderStatus.PENDING and report.status is OrderStatus.PENDING and order.order_id:
+            # the venue took it in, and says what becomes of it on the stream, or when it is asked
+            text = "taken in by the venue, which has not said yet what became of it"
+            self._took(self._account.unknown(key, text, self._timing.now_ns()))
+            return
         if order.status is OrderStatus.PENDING:
             self._not_known(key, "the answer is about another order")
             return

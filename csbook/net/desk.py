@@ -7,6 +7,7 @@ it was carried out or not, nobody knows, so its verdict is UNKNOWN.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -65,10 +66,31 @@ class Desk:
         answer = await self._sent(request, urgent=urgent)
         return self._one(request, answer)
 
+    async def amend(self, draft: Draft, *, order_id: str = "") -> OrderReport:
+        request = self.trading.amend(draft, order_id=order_id)
+        answer = await self._sent(request)
+        return self._one(request, answer)
+
     async def cancel_all(self, symbol: str | None = None, *, urgent: bool = False) -> tuple[str, ...]:
-        """The ids that the venue says it cancels."""
-        answer = await self._sent(self.trading.cancel_all(symbol), urgent=urgent)
-        return self._read(answer, lambda: self.trading.read_canceled(answer.body))
+        """The ids that the venue says it cancels; it may say none.
+
+        Where it cancels those of one symbol at a time, the symbols are those of the orders that it shows as open.
+        """
+        symbols: list[str | None] = [symbol]
+        if symbol is None and self.trading.cancel_all_by_symbol:
+            page = await self.open_page(urgent=urgent)
+            symbols = list(dict.fromkeys(order.symbol for order in page.orders))
+        canceled: list[str] = []
+        for each in symbols:
+            request: Request | None = self.trading.cancel_all(each)
+            for _ in range(_PAGES):
+                assert request is not None
+                answer = await self._sent(request, urgent=urgent)
+                canceled += self._read(answer, lambda answer=answer: self.trading.read_canceled(answer.body))  # type: ignore[misc]
+                request = self._more(request, answer)
+                if request is None:
+                    break
+        return tuple(canceled)
 
     # -- questions: asked again where they fail ---------------------------------------------------------------------
 
@@ -112,8 +134,11 @@ class Desk:
         return pages.orders
 
     async def positions(self) -> tuple[tuple[PositionReport, ...], Answer]:
-        answer = await self._sent(self.trading.positions(), patience=_PATIENCE_S)
-        return self._read(answer, lambda: self.trading.read_positions(answer.body, answer.answered_ns)), answer
+        found: list[PositionReport] = []
+        parts = await self._parts(self.trading.positions(), patience=_PATIENCE_S)
+        for part in parts:
+            found += self._read(part, lambda part=part: self.trading.read_positions(part.body, part.answered_ns))  # type: ignore[misc]
+        return tuple(found), replace(parts[-1], asked_ns=parts[0].asked_ns)
 
     async def balances(self) -> tuple[tuple[BalanceReport, ...], Answer]:
         answer = await self._sent(self.trading.balances(), patience=_PATIENCE_S)
@@ -140,10 +165,35 @@ class Desk:
         return answer
 
     async def _page(self, request: Request, *, urgent: bool = False) -> tuple[Page, Answer]:
-        answer = await self._sent(request, urgent=urgent, patience=0.0 if urgent else _PATIENCE_S)
-        page = self._read(answer, lambda: self.trading.read_orders(answer.body, answer.answered_ns))
-        self._note(page)
-        return page, answer
+        """One list of the table, all its parts together."""
+        parts = await self._parts(request, urgent=urgent, patience=0.0 if urgent else _PATIENCE_S)
+        pages = [
+            self._read(part, lambda part=part: self.trading.read_orders(part.body, part.answered_ns))  # type: ignore[misc]
+            for part in parts
+        ]
+        for page in pages:
+            self._note(page)
+        if len(pages) == 1:
+            return pages[0], parts[0]
+        orders = {order.order_id or order.client_order_id: order for page in pages for order in page.orders}
+        whole = Page(tuple(orders.values()), pages[-1].cursor_ms)
+        return whole, replace(parts[-1], asked_ns=parts[0].asked_ns)
+
+    async def _parts(self, request: Request, *, urgent: bool = False, patience: float = 0.0) -> list[Answer]:
+        """What a question is answered with, part by part."""
+        parts: list[Answer] = []
+        following: Request | None = request
+        while following is not None:
+            if len(parts) >= _PAGES:
+                text = f"the answer to {request.endpoint!r} has more than {_PAGES} parts"
+                raise RequestFailed(Failure(Verdict.UNKNOWN, text))
+            answer = await self._sent(following, urgent=urgent, patience=patience)
+            parts.append(answer)
+            following = self._more(following, answer)
+        return parts
+
+    def _more(self, request: Request, answer: Answer) -> Request | None:
+        return self._read(answer, lambda: self.trading.more(request, answer.body))
 
     def _one(self, request: Request, answer: Answer) -> OrderReport:
         page = self._read(answer, lambda: self.trading.read_order(request, answer.body, answer.answered_ns))

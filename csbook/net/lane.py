@@ -85,6 +85,11 @@ class Lane:
         self.router.mark_stale(symbol, reason)
         self.moved()
 
+    def distrust(self, symbol: str, reason: str) -> None:
+        """A book was found to be wrong: it is in GAP, and mended as after any."""
+        self.router.distrust(symbol, reason)
+        self.moved()
+
     def waiting(self) -> None:
         """The router keeps a change that cannot be applied yet."""
         if self._mender is not None and not self._resubscribe:

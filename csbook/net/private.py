@@ -20,7 +20,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from picows import WSMsgType
+from picows import WSCloseCode, WSMsgType
 
 from csbook.credentials import Secret
 from csbook.errors import BadMessage, ConnectError, CredentialsError, CsbookError, UsageError
@@ -91,6 +91,7 @@ class PrivateStream(Link):
     ) -> None:
         if trading.stream_lacks:
             raise UsageError(f"{trading.name} has no private stream: {trading.stream_lacks}")
+        self._rest = rest
         self.token = Token(rest, trading, timing=timing, on_over=self._drop, on_alert=on_alert)
         super().__init__(setting, name="private stream", timing=timing, logger=_Hiding(self._hidden))
         patience = Patience(
@@ -103,7 +104,6 @@ class PrivateStream(Link):
         self.messages = 0
         self.malformed = 0
         self.unknown: dict[str, int] = {}  # kinds that the table does not know, and how often they came
-        self._rest = rest
         self._trading = trading
         self._session: PrivateSession | None = None
         self._pace = RateBudget(setting.messages_per_second)
@@ -151,7 +151,10 @@ class PrivateStream(Link):
         self._place = self.token.place
         origin, path = self._setting.origin, ""
         if self._place.endpoint:
-            named = websocket_origin(self._place.endpoint, "the endpoint of the venue's token")
+            try:
+                named = websocket_origin(self._place.endpoint, "the endpoint of the venue's token")
+            except UsageError as error:
+                raise ConnectError(str(error), url=str(origin)) from None
             path = f"{named.path}/" if not named.path else named.path
             if str(origin) == dialect(self._trading.name).ws_origin:  # where no other one was asked for
                 return f"{named}{path}{self._trading.stream_path(token)}"
@@ -286,5 +289,8 @@ class PrivateStream(Link):
             message = "csbook: a callback of the private stream raised"
             self._loop.call_exception_handler({"message": message, "exception": error})
 
+    def _drop(self, reason: str, code: WSCloseCode = WSCloseCode.OK) -> None:
+        super()._drop(self._hidden(reason), code)  # the venue's words may echo what it was told
+
     def _hidden(self, text: str) -> str:
-        return self.token.hidden(text)
+        return self._rest.hidden(self.token.hidden(text))

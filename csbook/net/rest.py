@@ -168,6 +168,11 @@ class Rest:
         """Have the keys at hand for ``login``. Raises CredentialsError."""
         await self._loaded()
 
+    def hidden(self, text: str) -> str:
+        """A text without the api key, as far as that is no word."""
+        key = self._credentials.api_key if self._credentials.is_loaded else ""
+        return text.replace(key, "<hidden>") if len(key) >= 6 else text
+
     def login(self) -> bytes:
         """The message that says on a private stream whose it is, by the server's time. Raises CredentialsError."""
         return self._trading.login(self._credentials, (self._timing.now_ns() + self.offset_ns) // 1_000_000)

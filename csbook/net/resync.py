@@ -20,9 +20,9 @@ from csbook.guard.resync import ResyncQueue
 from csbook.net.origin import Origin
 from csbook.net.taps import Taps
 from csbook.types import Outcome, State
-from csbook.venues.dialect import Dialect
+from csbook.venues.dialect import Dialect, Rest
 
-__all__ = ["Mender", "Patient", "resync_queue"]
+__all__ = ["Fetch", "Mender", "Patient", "rest_budget", "resync_queue"]
 
 _LOG = logging.getLogger("csbook.net")
 _PAUSE_S = {429: 10.0, 418: 120.0, 403: 600.0}  # what an address owes a venue that says so
@@ -35,10 +35,14 @@ _BUDGETS: dict[tuple[str, str], RateBudget] = {}  # the venue counts by address,
 def resync_queue(dialect: Dialect, origin: Origin) -> ResyncQueue[tuple[Patient, str]]:
     """A queue within what the venue at that origin allows."""
     if dialect.rest is not None and not dialect.resubscribe:
-        fresh = RateBudget(dialect.rest.calls_per_window, dialect.rest.window_s)
-    else:
-        fresh = RateBudget(dialect.limits.messages_per_second, 2.0)  # a resync is two messages
+        return ResyncQueue(rest_budget(dialect.name, dialect.rest, origin))
+    fresh = RateBudget(dialect.limits.messages_per_second, 2.0)  # a resync is two messages
     return ResyncQueue(_BUDGETS.setdefault((dialect.name, str(origin)), fresh))
+
+
+def rest_budget(name: str, rest: Rest, origin: Origin) -> RateBudget:
+    """What the venue of that name allows of snapshots by REST, at that origin."""
+    return _BUDGETS.setdefault((name, str(origin)), RateBudget(rest.calls_per_window, rest.window_s))
 
 
 class Patient(Protocol):
@@ -100,6 +104,13 @@ class Mender:
             if self._running is None:
                 self._running = asyncio.get_running_loop().create_task(self._run(), name="csbook resync")
 
+    def heed(self, error: CsbookError) -> float:
+        """Where the venue asked for silence, nothing is sent before that; how many seconds it is."""
+        seconds = _PAUSE_S.get(error.status, 0.0) if isinstance(error, RequestError) else 0.0
+        if seconds:
+            self._queue.pause(self._now() + seconds)
+        return seconds
+
     def forget(self, patient: Patient) -> None:
         """The connection is closed for good."""
         for key in [key for key in self._failures.keys() | self._gaps if key[0] is patient]:
@@ -152,8 +163,7 @@ class Mender:
         except CsbookError as error:
             helped = False
             self.retries += 1
-            if isinstance(error, RequestError) and error.status in _PAUSE_S:
-                self._queue.pause(self._now() + _PAUSE_S[error.status])
+            self.heed(error)
             self._tell(key, error)
         if helped:
             self._done(key)

@@ -29,6 +29,8 @@ class Policy:
     pong_within: float = 10.0
     first_data_within: float = 10.0
     data_within: float = 60.0
+    audit_window: float = 3.0  # from the first copy of a book to the snapshot that it is compared with
+    ticks_within: float = 5.0  # so often the prices of each book are held against its tick
 
     def backoff(self) -> Backoff:
         return Backoff(

@@ -195,7 +195,7 @@ class Stream(Link):
             routed = self.lane.router.counts
             counts["updates"] = routed["applied"]
             counts["refused"] += routed["refused"]
-            for name in ("ignored", "cold", "declined", "buffered", "unnamed", "unknown_symbol"):
+            for name in ("ignored", "cold", "declined", "buffered", "unnamed", "unknown_symbol", "quotes"):
                 counts[name] = routed[name]
             counts["gaps"] = routed["gap"]
         elif self.lane is None:

@@ -126,6 +126,11 @@ class Supervisor:
             await self._mender.close()
         await asyncio.gather(*(stream.close() for stream in streams))
 
+    @property
+    def lanes(self) -> list[Lane]:
+        """The routers and their connections, each once."""
+        return list(dict.fromkeys(stream.lane for stream in self.streams if stream.lane is not None))
+
     def counts(self) -> dict[str, int]:
         """The sums over all streams, the closed ones included."""
         total = dict(self._past)

@@ -25,11 +25,14 @@ _PLACES = {
     "coinswitch-sio-spot": ("coinswitch_sio", "SPOT"),
     "kucoin": ("kucoin", "DIALECT"),
 }
-# those that can be traded on, too
+# those that can be traded on, too: a table, or what makes one for an account
 _TRADING = {
-    "binance": "binance_trading",
-    "bybit": "bybit_trading",
-    "coinswitch": "coinswitch_trading",
+    "binance": ("binance_trading", "TRADING"),
+    "bybit": ("bybit_trading", "TRADING"),
+    "coinswitch": ("coinswitch_trading", "TRADING"),
+    "coinswitch-hft": ("coinswitch_hft_trading", "TRADING"),
+    "coinswitch-sio": ("coinswitch_sio_trading", "TRADING"),
+    "kucoin": ("kucoin_trading", "KucoinTrading"),
 }
 _SHAPES = {"coinswitch": "coinswitch_shapes"}
 
@@ -57,14 +60,18 @@ def trading_names() -> tuple[str, ...]:
 
 
 def trading_table(name: str) -> Trading:
-    """The private side of one venue. Raises UsageError for a venue that csbook does not trade on."""
-    module = _TRADING.get(name)
-    if module is None:
+    """The private side of one venue; of one that ``needs_instruments`` a new table, for one account.
+
+    Raises UsageError for a venue that csbook does not trade on.
+    """
+    place = _TRADING.get(name)
+    if place is None:
         raise UsageError(f"cannot trade on {name!r}; csbook trades on: {', '.join(trading_names())}")
     from importlib import import_module
 
-    found: Trading = import_module(f"csbook.venues.{module}").TRADING
-    return found
+    found = getattr(import_module(f"csbook.venues.{place[0]}"), place[1])
+    table: Trading = found() if isinstance(found, type) else found
+    return table
 
 
 def private_shapes(name: str) -> Mapping[str, Shape]:

@@ -7,7 +7,7 @@ data is owed. Best bid and ask come on the same route as the depth, wrapped by s
 from __future__ import annotations
 
 from csbook.types import Instrument
-from csbook.venues.dialect import Dialect, Limits, Rest
+from csbook.venues.dialect import BookAnswer, Dialect, Limits, Rest
 from csbook.venues.instruments import Rules
 
 __all__ = ["DIALECT"]
@@ -29,6 +29,11 @@ def _instruments(payload: bytes) -> dict[str, Instrument]:
             status=row.text("status", ""),
         )
     return found
+
+
+def _book(payload: bytes) -> BookAnswer:
+    answer = Rules(payload, what="the book")
+    return BookAnswer(answer.levels("bids"), answer.levels("asks"), sequence=answer.integer("lastUpdateId"))
 
 
 DIALECT = Dialect(
@@ -64,5 +69,6 @@ DIALECT = Dialect(
         window_s=60.0,
         instruments="/fapi/v1/exchangeInfo",
         read_instruments=_instruments,
+        read_book=_book,
     ),
 )

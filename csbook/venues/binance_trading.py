@@ -115,11 +115,11 @@ class BinanceTrading(Trading):
             pairs += [("price", draft.price), ("timeInForce", "GTX" if draft.post_only else draft.time_in_force)]
         if draft.position_side is not None:
             pairs.append(("positionSide", draft.position_side))
-            if draft.reduce_only and (draft.side is Side.BUY) == (draft.position_side == "LONG"):
-                text = f"a {draft.side.name} order of the {draft.position_side} leg adds to it; it cannot reduce only"
-                raise OrderRefused(text, field="reduce_only")
-        elif draft.reduce_only:
+        if draft.reduce_only and draft.position_side in (None, "BOTH"):
             pairs.append(("reduceOnly", "true"))
+        elif draft.reduce_only and (draft.side is Side.BUY) == (draft.position_side == "LONG"):
+            text = f"a {draft.side.name} order of the {draft.position_side} leg adds to it; it cannot reduce only"
+            raise OrderRefused(text, field="reduce_only")
         pairs.append(("newClientOrderId", draft.client_order_id))
         return _command("place", "POST", ORDER, pairs)
 

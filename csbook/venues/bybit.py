@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from csbook.types import Instrument, Trade
-from csbook.venues.dialect import Dialect, Limits, Rest
+from csbook.venues.dialect import BookAnswer, Dialect, Limits, Rest
 from csbook.venues.instruments import Rules
 from csbook.wire import records
 from csbook.wire.op import OpSession
@@ -52,6 +52,12 @@ def _instruments(payload: bytes) -> dict[str, Instrument]:
     return found
 
 
+def _book(payload: bytes) -> BookAnswer:
+    """Its ``u`` is that of the 1,000 levels, whatever the book's depth: only its time says how old it is."""
+    answer = Rules(payload, code="retCode", good=0, what="the book").part("result")
+    return BookAnswer(answer.levels("b"), answer.levels("a"), time_ns=answer.integer("ts") * 1_000_000)
+
+
 DIALECT = Dialect(
     name="bybit",
     title="Bybit V5 linear",
@@ -85,6 +91,7 @@ DIALECT = Dialect(
         window_s=5.0,
         instruments="/v5/market/instruments-info?category=linear&symbol={symbol}",
         read_instruments=_instruments,
+        read_book=_book,
         audit="/v5/market/orderbook?category=linear&symbol={symbol}&limit=200",
     ),
 )

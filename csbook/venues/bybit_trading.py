@@ -15,22 +15,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage
-from csbook.types import Instrument
 from csbook.venues import v5_rows
 from csbook.venues.bybit import DIALECT
-from csbook.venues.instruments import read_rules
 from csbook.venues.trading import Limit, Place
 from csbook.venues.v5 import V5Trading
 from csbook.wire import signing
 from csbook.wire.admission import PrivateSession
-from csbook.wire.fields import bad, ms, word
+from csbook.wire.fields import bad, ms
 from csbook.wire.private_op import PrivateOpSession
 from csbook.wire.request import Request, Signed
 from csbook.wire.session import Malformed, Pace, Unknown
@@ -81,9 +78,6 @@ class BybitTrading(V5Trading):
             headers.update(signing.bybit(credentials, timestamp_ms, WINDOW_MS, payload))
         return Signed(request.query, headers)
 
-    def read_instruments(self, body: bytes, ticks: Mapping[str, Decimal]) -> dict[str, Instrument]:
-        return read_rules(DIALECT, body, ticks)
-
     # -- the private stream -----------------------------------------------------------------------------------------
 
     def stream_path(self, token: Secret) -> str:
@@ -102,7 +96,8 @@ class BybitTrading(V5Trading):
     def read_event(self, message: Any, receive_time_ns: int) -> list[PrivateEvent]:
         topic = message.get("topic") if isinstance(message, dict) else None
         if not isinstance(topic, str):
-            return [Unknown((word(message, "op")[:60] if isinstance(message, dict) else "") or "unnamed")]
+            said = message.get("op") if isinstance(message, dict) else None
+            return [Unknown(said[:60] if isinstance(said, str) and said else "unnamed")]
         reader = _READERS.get(topic)
         if reader is None:
             return [Unknown(topic[:60])]

@@ -75,7 +75,7 @@ class CoinswitchTrading(Trading):
     }
     clock_tolerance_s = 60.0
     token_life_s = 3600.0
-    token_renewal_s = (1800.0, 3000.0)
+    token_renewal_s: tuple[float, float] | None = (1800.0, 3000.0)
     list_window_s = 7 * _DAY_S
 
     # -- requests ---------------------------------------------------------------------------------------------------

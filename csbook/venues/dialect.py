@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from csbook.types import Instrument
 from csbook.wire.plain import PlainSession
 from csbook.wire.session import Session
 
-__all__ = ["Dialect", "Limits", "Rest"]
+__all__ = ["BookAnswer", "Dialect", "Limits", "Rest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class BookAnswer:
+    """A snapshot by REST as it was told: levels of exact numbers or text, and how old it is."""
+
+    bids: list[Any]
+    asks: list[Any]
+    sequence: int = 0  # as the book's own counts; 0: it counts otherwise
+    time_ns: int = 0  # the venue's time of it, ns since the epoch; 0: not told
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
     """What of the market is asked for by REST. ``{symbol}`` in a path is the venue's spelling."""
 
@@ -39,6 +50,12 @@ class Rest:
     token: str = ""  # path that a POST gets the address of a socket from
     read_instruments: Callable[[bytes], dict[str, Instrument]] | None = None
     audit: str = ""  # path and query of a snapshot to compare with, where it is another one
+    read_book: Callable[[bytes], BookAnswer] | None = None  # of that snapshot
+
+    @property
+    def comparable(self) -> str:
+        """Path and query of the snapshot that an audit compares with; "" where there is none."""
+        return (self.audit or self.snapshot) if self.read_book is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The rules of symbols as venues tell them, read exactly, and what follows from them for a book."""
+"""The rules of symbols as venues tell them, and books by REST, read exactly; and what follows from them for a book."""
 
 from __future__ import annotations
 
@@ -39,20 +39,27 @@ def read_rules(dialect: Dialect, payload: bytes, ticks: Mapping[str, Decimal]) -
 class Rules:
     """A REST answer, or an object in it, read field by field. Whatever is missing or of another type is a BadMessage.
 
-    ``code`` and ``good``: the field of the envelope that says whether it is an answer at all.
+    ``code`` and ``good``: the field of the envelope that says whether it is an answer at all. ``what`` was asked for.
     """
 
     def __init__(
-        self, payload: bytes | Mapping[str, Any], *, code: str = "", good: object = None, at: str = ""
+        self,
+        payload: bytes | Mapping[str, Any],
+        *,
+        code: str = "",
+        good: object = None,
+        at: str = "",
+        what: str = "the symbols' rules",
     ) -> None:
         self._at = at
+        self._what = what
         if isinstance(payload, bytes):
             try:
                 value = json.loads(payload, parse_float=Decimal)
             except (ValueError, ArithmeticError, RecursionError) as error:
-                raise BadMessage(f"the symbols' rules are no JSON: {error}") from None
+                raise BadMessage(f"{what}: no JSON: {error}") from None
             if not isinstance(value, dict):
-                raise BadMessage(f"the symbols' rules are a JSON {type(value).__name__}; expected an object")
+                raise BadMessage(f"{what}: a JSON {type(value).__name__}; expected an object")
             self._value: Mapping[str, Any] = value
         else:
             self._value = payload
@@ -60,19 +67,19 @@ class Rules:
             told = ", ".join(
                 f"{key} {str(self._value[key])[:80]}" for key in (code, "retMsg", "msg") if key in self._value
             )
-            raise BadMessage(f"the venue refused to tell the symbols' rules: {told or 'no ' + code}", field=code)
+            raise BadMessage(f"the venue refused to tell {what}: {told or 'no ' + code}", field=code)
 
     def _bad(self, key: str, expected: str) -> BadMessage:
         got = repr(self._value[key])[:60] if key in self._value else "nothing"
         path = f"{self._at}.{key}" if self._at else key
-        return BadMessage(f"the symbols' rules: {path} is {got}; expected {expected}", field=path)
+        return BadMessage(f"{self._what}: {path} is {got}; expected {expected}", field=path)
 
     def part(self, key: str) -> Rules:
         """The object at ``key``."""
         value = self._value.get(key)
         if not isinstance(value, dict):
             raise self._bad(key, "an object")
-        return Rules(value, at=f"{self._at}.{key}" if self._at else key)
+        return Rules(value, at=f"{self._at}.{key}" if self._at else key, what=self._what)
 
     def rows(self, key: str) -> Iterator[Rules]:
         """The objects of the array at ``key``."""
@@ -99,6 +106,20 @@ class Rules:
         if not isinstance(value, str) or not value or len(value) > 64:
             raise self._bad(key, "a text")
         return value
+
+    def levels(self, key: str) -> list[Any]:
+        """The array of levels at ``key``, numbers exact."""
+        value = self._value.get(key)
+        if not isinstance(value, list):
+            raise self._bad(key, "an array of levels")
+        return value
+
+    def integer(self, key: str) -> int:
+        """The whole number at ``key``, not below 0."""
+        found = self.number(key)
+        if found != found.to_integral_value() or not 0 <= found < 2**63:
+            raise self._bad(key, "an integer from 0 to 2**63 - 1")
+        return int(found)
 
     def number(self, key: str) -> Decimal:
         """The exact number at ``key``, a text or a JSON number."""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from csbook.types import Instrument, Trade
-from csbook.venues.dialect import Dialect, Limits, Rest
+from csbook.venues.dialect import BookAnswer, Dialect, Limits, Rest
 from csbook.venues.instruments import Rules
 from csbook.wire import records
 from csbook.wire.topic import TopicSession
@@ -66,6 +66,11 @@ def _instruments(payload: bytes) -> dict[str, Instrument]:
     }
 
 
+def _book(payload: bytes) -> BookAnswer:
+    answer = Rules(payload, code="code", good="200000", what="the book").part("data")
+    return BookAnswer(answer.levels("bids"), answer.levels("asks"), sequence=answer.integer("sequence"))
+
+
 DIALECT = Dialect(
     name="kucoin",
     title="KuCoin futures",
@@ -102,5 +107,6 @@ DIALECT = Dialect(
         instruments="/api/v1/contracts/{symbol}",
         token="/api/v1/bullet-public",
         read_instruments=_instruments,
+        read_book=_book,
     ),
 )

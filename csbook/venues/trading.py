@@ -50,7 +50,7 @@ class Draft:
     time_in_force: str = "GTC"
     reduce_only: bool = False
     post_only: bool = False
-    position_side: str | None = None  # None: the account is in one-way mode
+    position_side: str | None = None  # None: the account is in one-way mode, which "BOTH" says in so many words
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,15 @@ class Trading(Protocol):
     open_list_is_whole: bool = False  # the open orders are not asked for by time
     cancel_all_by_symbol: bool = False  # one symbol at a time
     needs_instruments: bool = False  # see the head of this file
+
+    def limit_of(self, endpoint: str, cost: int = 1) -> Limit | None:
+        """The tightest limit that an endpoint is under, counted in requests of that cost; None: none is known."""
+        names = (endpoint, *self.pools.get(endpoint, ()))
+        known = [self.limits[name] for name in names if name in self.limits]
+        if not known:
+            return None
+        tightest = min(known, key=lambda limit: limit.count / limit.window_s)
+        return Limit(max(1, tightest.count // cost), tightest.window_s, tightest.reserve // cost)
 
     # -- requests ---------------------------------------------------------------------------------------------------
 
@@ -222,7 +231,7 @@ class Trading(Protocol):
 
     def read_event(self, message: Any, receive_time_ns: int) -> list[PrivateEvent]:
         """What a private event says, its JSON read already. Raises FloatFound where digits would be lost."""
-        ...
+        raise UsageError(f"{self.name} has no private stream: {self.stream_lacks}")
 
 
 def check_draft(table: Trading, draft: Draft) -> None:
@@ -242,8 +251,8 @@ def check_draft(table: Trading, draft: Draft) -> None:
         _refuse(f"{name} has no reduce-only orders", "reduce_only", ())
     if draft.position_side is not None and "hedge" not in table.abilities:
         _refuse(f"{name} has no hedge mode", "position_side", ())
-    if draft.position_side not in (None, "LONG", "SHORT"):
-        _refuse(f"no position side {draft.position_side!r:.40}", "position_side", ("LONG", "SHORT"))
+    if draft.position_side not in (None, "BOTH", "LONG", "SHORT"):
+        _refuse(f"no position side {draft.position_side!r:.40}", "position_side", ("BOTH", "LONG", "SHORT"))
     if not re.fullmatch(table.client_id, draft.client_order_id):
         _refuse(f"the client order id does not match {table.client_id}, as {name} wants it", "client_order_id", ())
 

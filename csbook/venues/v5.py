@@ -7,13 +7,16 @@ a cursor. A success of a command says that it was taken in, and no more: it is r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from csbook.errors import BadMessage, OrderRefused
-from csbook.types import OrderStatus, Side
+from csbook.types import Instrument, OrderStatus, Side
 from csbook.venues import v5_rows
+from csbook.venues.bybit import DIALECT
+from csbook.venues.instruments import read_rules
 from csbook.venues.trading import Draft, Page, Trading, check_draft
 from csbook.wire.fields import bad, exactly, load, word
 from csbook.wire.private import BalanceReport, OrderReport, PositionReport
@@ -26,7 +29,7 @@ CATEGORY = ("category", "linear")
 COIN = ("settleCoin", "USDT")
 _JSON = {"Content-Type": "application/json"}
 _MOST_CANCELED = 500
-_LEGS = {None: 0, "LONG": 1, "SHORT": 2}
+_LEGS = {"BOTH": 0, "LONG": 1, "SHORT": 2}
 
 _VERDICTS = {
     10000: Verdict.UNKNOWN, 10016: Verdict.UNKNOWN, 10019: Verdict.UNKNOWN,
@@ -49,7 +52,7 @@ class V5Trading(Trading):
     has_token = False
     list_window_s = 7 * 86_400.0
     open_list_is_whole = True
-    ban_s = 600.0  # how long an address that was answered 403 has to be quiet
+    ban_s = 600.0  # how long an address that was answered 403 has to be quiet; 0: a 403 is the key's
     address: tuple[str, ...] = ()  # the limit that an address is under
 
     # -- requests ---------------------------------------------------------------------------------------------------
@@ -165,11 +168,11 @@ class V5Trading(Trading):
             return None
         told = f"the venue answered {status}" + (f": {text}" if text else "") + (f" (code {code})" if code else "")
         said = str(code or "")
-        if status == 403:
+        if status == 403 and self.ban_s:
             return Failure(Verdict.RATE, told, status, said, self.ban_s, self.address, banned=True)
         verdict = _VERDICTS.get(code) if code is not None else None
         if verdict is None:
-            if status == 401:
+            if status in (401, 403):
                 verdict = Verdict.KEY
             elif status == 429:
                 verdict = Verdict.RATE
@@ -227,6 +230,9 @@ class V5Trading(Trading):
             return tuple(report for report in reports if report.size)
 
         return exactly(body, read)
+
+    def read_instruments(self, body: bytes, ticks: Mapping[str, Decimal]) -> dict[str, Instrument]:
+        return read_rules(DIALECT, body, ticks)
 
     def read_balances(self, body: bytes, receive_time_ns: int) -> tuple[BalanceReport, ...]:
         def read(message: Any) -> tuple[BalanceReport, ...]:

@@ -90,6 +90,8 @@ def execution(row: Mapping[str, Any], receive_time_ns: int) -> OrderReport | Unk
         raise bad(row, "execId", "the id of an execution")
     asset = word(row, "feeCurrency") or coin_of(name)
     fee = optional(row, "execFee")
+    if fee is not None and (extra := _extra(row, asset)):
+        fee += extra
     fill = Fill(
         symbol=name,
         side=side,
@@ -98,7 +100,7 @@ def execution(row: Mapping[str, Any], receive_time_ns: int) -> OrderReport | Unk
         trade_id=trade_id,
         order_id=order_id,
         client_order_id=client_order_id,
-        commission=None if fee is None else fee + _extra(row, asset),
+        commission=fee,
         commission_asset="" if fee is None else asset,
         realised_pnl=optional(row, "execPnl"),
         is_maker=flag(row, "isMaker"),

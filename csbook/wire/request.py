@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 
 from csbook.errors import RequestError
 
-__all__ = ["Answer", "Failure", "Request", "Signed", "Verdict", "query_of", "seconds_of"]
+__all__ = ["Answer", "Failure", "Request", "Signed", "Verdict", "query_of", "quoted", "seconds_of"]
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.~-]")
 
 
 def query_of(pairs: Iterable[tuple[str, str]]) -> str:
     """A query string without its ``?``, percent-encoded, in the order given."""
-    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+    return "&".join(f"{quoted(name)}={quoted(value)}" for name, value in pairs)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Percent-encoded, as one word of a path or a query."""
     return _UNSAFE.sub(lambda match: b"%%%02X" % match[0][0], text.encode()).decode()
 
 

@@ -21,7 +21,17 @@ import re
 from csbook.credentials import Credentials, Secret
 from csbook.errors import CredentialsError
 
-__all__ = ["binance", "bybit", "bybit_socket", "coinswitch", "coinswitch_ed25519", "hmac_base64", "hmac_hex", "kucoin"]
+__all__ = [
+    "binance",
+    "bybit",
+    "bybit_socket",
+    "coinswitch",
+    "coinswitch_ed25519",
+    "decoded",
+    "hmac_base64",
+    "hmac_hex",
+    "kucoin",
+]
 
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _SEED = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
@@ -98,7 +108,7 @@ def coinswitch_ed25519(credentials: Credentials, method: str, path: str, epoch_m
     except ImportError:
         raise ImportError("Ed25519 needs the package cryptography: pip install 'csbook[trade]'") from None
     seed = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(credentials.api_secret.reveal()))
-    message = method.upper().encode() + _decoded(path) + str(epoch_ms).encode()
+    message = method.upper().encode() + decoded(path) + str(epoch_ms).encode()
     return {
         "X-AUTH-APIKEY": credentials.api_key,
         "X-AUTH-SIGNATURE": seed.sign(message).hex(),
@@ -106,6 +116,6 @@ def coinswitch_ed25519(credentials: Credentials, method: str, path: str, epoch_m
     }
 
 
-def _decoded(path: str) -> bytes:
+def decoded(path: str) -> bytes:
     """Path and query without percent-encoding: ``%2C`` is a comma, ``+`` a blank."""
     return _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), path.encode().replace(b"+", b" "))

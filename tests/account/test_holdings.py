@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from account.reports import SYMBOL, D, filled, order, position
@@ -9,7 +11,7 @@ from csbook.account import Account, PositionChanged
 from csbook.account.holdings import Holdings, check_position
 from csbook.account.path import Held
 from csbook.errors import BadMessage
-from csbook.wire.private import PositionReport
+from csbook.wire.private import PositionReport, Snapshot
 
 
 def test_symbols_do_not_mix() -> None:
@@ -71,3 +73,36 @@ def test_a_malformed_report_names_its_field(field: str, report: PositionReport) 
     with pytest.raises(BadMessage) as caught:
         check_position(report)
     assert caught.value.field == field
+
+
+def listed(account: Account, at: int, *rows: PositionReport) -> None:
+    account.reconcile(Snapshot(at, at + 1, positions=rows), at + 2)
+
+
+def legs(account: Account) -> dict[str, object]:
+    return {leg.position_side: leg.size for leg in account.positions[SYMBOL].legs}
+
+
+def test_a_list_that_shows_one_leg_as_a_position() -> None:
+    """In hedge mode, with one leg held, a list may look as in one-way mode: it is that leg as soon as one is named."""
+    account = Account()
+    listed(account, 10, PositionReport(SYMBOL, D(-2), D(100)))
+    assert account.positions[SYMBOL].legs == () and account.exposure(SYMBOL).short == -2
+    placed = replace(order("mm1", size="1"), position_side="LONG")
+    account.placing(placed, 20)
+    assert legs(account) == {"SHORT": -2} or account.exposure(SYMBOL).position == -2
+    listed(account, 30, PositionReport(SYMBOL, D(-3), D(100)))
+    assert legs(account)["SHORT"] == -3
+    assert (account.exposure(SYMBOL).position, account.exposure(SYMBOL).settled) == (-3, True)
+    listed(account, 40, PositionReport(SYMBOL, D(4), D(100)))
+    assert (legs(account)["LONG"], legs(account)["SHORT"]) == (4, 0)
+    listed(account, 50)
+    assert account.exposure(SYMBOL).position == 0
+
+
+def test_a_position_with_orders_of_its_own_is_one() -> None:
+    account = Account()
+    account.apply(filled("1", "1", "1", at=5), 6)
+    listed(account, 10, PositionReport(SYMBOL, D(1), D(100)))
+    account.apply(PositionReport(SYMBOL, D(0), None, "LONG", event_time_ns=20), 21)
+    assert account.positions[SYMBOL].size == 1 and account.exposure(SYMBOL).position == 1

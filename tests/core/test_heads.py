@@ -82,8 +82,10 @@ def test_symbols_that_take_turns() -> None:
         kucoin(3, "100,buy,9").replace(b'"message"', b'"message" '),
         kucoin(3, "100,buy,9").replace(b'"message"', b'"mess\\u0061ge"'),
         kucoin(3, "100,buy,9").replace(b'"sn": 3, ', b""),
+        kucoin(3, "100,buy,9").replace(b'"sn": 3', b' "sn": 3'),
+        kucoin(3, "100,buy,9").replace(b'"sn": 3', b"\n\t 7"),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_what_comes_between_leaves_nothing_behind(odd: bytes) -> None:
     for count in (1, 2, 3):

@@ -407,3 +407,28 @@ def test_an_answer_after_a_loss_finds_nothing_to_join() -> None:
     assert router.wants_snapshot() == []
     assert router.feed_snapshot("AUSDT", dump(seed_depth(15, BIDS, ASKS))) is Outcome.BUFFERED
     assert router.books["AUSDT"].state is State.SYNCING
+
+
+def test_distrusted_and_mended_as_after_a_gap() -> None:
+    router = csbook.Router("binance", books("AUSDT"))
+    book = router.books["AUSDT"]
+    assert not router.distrust("AUSDT", "ghosts")  # it has nothing to lose
+    assert router.feed(dump(diff(11, 20, 10, symbol="AUSDT"))) is Outcome.BUFFERED
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(20, BIDS, ASKS))) is Outcome.APPLIED
+    router.take_moves()
+    assert router.distrust("ausdt", "ghosts")
+    assert router.take_moves() == [(book, State.LIVE, State.GAP, "ghosts")]
+    assert not router.distrust("AUSDT", "ghosts")
+    assert router.wants_snapshot() == []
+    assert router.feed(dump(diff(21, 30, 20, symbol="AUSDT"))) is Outcome.BUFFERED
+    assert router.wants_snapshot() == ["AUSDT"] and book.state is State.GAP
+    assert router.feed_snapshot("AUSDT", dump(seed_depth(25, BIDS, ASKS))) is Outcome.APPLIED
+    assert book.state is State.LIVE and book.sequence == 30
+    with pytest.raises(csbook.CsbookError, match="no book of 'BUSDT'"):
+        router.distrust("BUSDT", "ghosts")
+
+
+def test_a_book_that_comes_whole_is_not_distrusted() -> None:
+    router = csbook.Router("coinswitch", books("AUSDT"))
+    assert router.feed(dump(seed_depth(5, BIDS, ASKS))) is Outcome.APPLIED
+    assert not router.distrust("AUSDT", "ghosts") and router.books["AUSDT"].state is State.LIVE

@@ -363,31 +363,6 @@ def test_too_long_on_the_way_is_stale() -> None:
     assert pair.book.state is State.LIVE
 
 
-def test_distrusted_and_mended_as_after_a_gap() -> None:
-    pair = Pair()
-    assert not pair.router.distrust("BTCUSDT", "ghosts")  # it has nothing to lose
-    pair.feed(11, 20, 10)
-    pair.snapshot(20)
-    pair.router.take_moves()
-    assert pair.router.distrust("btcusdt", "ghosts")
-    assert pair.router.take_moves() == [(pair.book, State.LIVE, State.GAP, "ghosts")]
-    assert not pair.router.distrust("BTCUSDT", "ghosts")
-    assert pair.router.wants_snapshot() == []
-    assert pair.router.feed(dump(diff(21, 30, 20))) is Outcome.BUFFERED
-    assert pair.router.wants_snapshot() == ["BTCUSDT"] and pair.book.state is State.GAP
-    assert pair.router.feed_snapshot("BTCUSDT", dump(seed_depth(25, BIDS, ASKS))) is Outcome.APPLIED
-    assert pair.book.state is State.LIVE and pair.book.sequence == 30
-    with pytest.raises(csbook.CsbookError, match="no book of 'ETHUSDT'"):
-        pair.router.distrust("ETHUSDT", "ghosts")
-
-
-def test_a_book_that_comes_whole_is_not_distrusted() -> None:
-    book = csbook.Book("BTCUSDT")
-    router = csbook.Router("coinswitch-hft", [book])
-    assert router.feed(dump(hft_depth(5, BIDS, ASKS))) is Outcome.APPLIED
-    assert not router.distrust("BTCUSDT", "ghosts") and book.state is State.LIVE
-
-
 def test_stale_by_hand_and_back() -> None:
     pair = Pair()
     assert not pair.router.mark_stale("BTCUSDT", "silence")

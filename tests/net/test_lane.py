@@ -3,6 +3,7 @@ from __future__ import annotations
 from csbook import Book, Router, State
 from csbook.net.lane import Lane
 from csbook.net.taps import Taps
+from oracle import diff, dump, seed_depth
 from scripted import depth
 
 
@@ -66,3 +67,15 @@ def test_changes_outside_of_a_frame_are_handed_to_one_connection() -> None:
     made, runners, _, _ = lane(True, True)
     made.changed()
     assert [runner.published for runner in runners] == [1, 0]
+
+
+def test_a_book_that_is_wrong_is_lost() -> None:
+    taps, moves = Taps(), []
+    taps.on_state.append(lambda _, old, new, why: moves.append(f"{old}->{new}: {why}"))
+    book = Book("BTCUSDT")
+    made = Lane(Router("binance", [book]), {"BTCUSDT": ("x",)}, taps=taps)
+    made.router.feed(dump(diff(11, 12, 10)))
+    made.router.feed_snapshot("BTCUSDT", dump(seed_depth(12, [["1", "1"]], [["2", "1"]])))
+    made.distrust("BTCUSDT", "audit: 3 ghosts")
+    made.distrust("BTCUSDT", "audit: 4 ghosts")
+    assert book.state is State.GAP and moves[1:] == ["SYNCING->LIVE: message applied", "LIVE->GAP: audit: 3 ghosts"]

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from csbook.credentials import Credentials
-from csbook.errors import ConnectError, CredentialsError
+from csbook.errors import ConnectError, CredentialsError, UsageError
 from csbook.net.origin import http_origin, websocket_origin
 from csbook.net.private import PrivateStream
 from csbook.net.rest import Rest, RestPolicy
 from csbook.net.setting import Policy, Setting
 from csbook.net.timing import Timing
 from csbook.types import Alert
-from csbook.venues import trading_table
+from csbook.venues import dialect, trading_table
 from csbook.venues.trading import Trading
 from csbook.wire.private import OrderReport, PositionReport
 from csbook.wire.session import Malformed, Unknown
@@ -124,7 +124,8 @@ async def test_it_does_not_stand_before_every_topic_is_confirmed_and_hears_all_t
 
 
 async def refuse(caller: Caller, message: Any) -> None:
-    await caller.say({"success": False, "ret_msg": "Request not authorized", "op": message["op"]})
+    echo = f"Request not authorized {KEYS.api_key}"
+    await caller.say({"success": False, "ret_msg": echo, "op": message["op"]})
 
 
 async def test_a_login_that_is_refused_is_a_matter_of_the_key() -> None:
@@ -133,6 +134,7 @@ async def test_a_login_that_is_refused_is_a_matter_of_the_key() -> None:
         with pytest.raises(CredentialsError, match="the login was refused: Request not authorized") as caught:
             await bench.stream.open()
         assert [alert.kind for alert in bench.alerts] == ["key"] and bench.news == []
+        assert "authorized <hidden>" in str(caught.value) and KEYS.api_key not in str(bench.alerts)
         text = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
         assert KEYS.api_key not in text and KEYS.api_secret.reveal() not in text
 
@@ -237,3 +239,113 @@ async def test_no_key_and_no_signature_shows_in_any_log(caplog: pytest.LogCaptur
         said = f"{record.getMessage()} {record.args!r} {record.exc_text}"
         assert not any(word in said for word in (KEYS.api_key, "the-secret-of-all", signature)), record
     assert logging.getLogger("csbook.net.private").level <= 1 and ours
+
+
+# -- a token that comes with its place ------------------------------------------------------------------------------
+
+BULLET = ("POST", "/api/v1/bullet-private")
+ACCOUNT = {
+    "topic": "/contractAccount/wallet", "subject": "walletBalance.change", "channelType": "private",
+    "data": {"currency": "USDT", "walletBalance": 81.072921258123456789, "version": "5"},
+}  # fmt: skip
+
+
+def bullet(venue: Doorkeeper, endpoint: str) -> None:
+    """Give out a token, a new one each time."""
+    made = iter(range(100))
+
+    def give(asked: Any) -> Any:
+        server = {"endpoint": endpoint, "pingInterval": 18000, "pingTimeout": 10000}
+        return 200, {"code": "200000", "data": {"token": f"token-{next(made)}-of-one", "instanceServers": [server]}}
+
+    venue.rest[BULLET] = give
+
+
+async def ack(caller: Caller, message: Any) -> None:
+    if message["type"] == "subscribe":
+        await caller.say({"id": message["id"], "type": "ack"})
+
+
+async def greet(caller: Caller) -> None:
+    await caller.say({"id": "x", "type": "welcome"})
+
+
+@asynccontextmanager
+async def stand_by_token(path: str = "/push/", **how: Any) -> AsyncIterator[tuple[Doorkeeper, Bench]]:
+    async with stand("kucoin", opened=False, **how) as (venue, bench):
+        bullet(venue, f"wss://ws-api-futures.kucoin.com{path}")
+        venue.answer, venue.welcome = ack, greet
+        await bench.stream.open()
+        yield venue, bench
+
+
+async def test_a_token_is_good_for_one_dial_and_its_endpoint_gives_the_path() -> None:
+    async with stand_by_token() as (venue, bench):
+        first = await venue.caller(0)
+        assert first.path.startswith("/push?token=token-0-of-one&connectId=")
+        assert [each["topic"] for each in first.heard] == [
+            "/contractMarket/tradeOrders", "/contractAccount/wallet", "/contract/positionAll",
+        ]  # fmt: skip
+        await first.socket.close()
+        await until(lambda: bench.news.count("restored") == 2)
+        assert (await venue.caller(1)).path.startswith("/push?token=token-1-of-one&")
+        assert bench.stream.token.made == 2 and bench.stream.token.extended == 0
+        (asked, _) = [each for each in venue.asked if each.path == BULLET[1]]
+        assert asked.headers["kc-api-key"] == KEYS.api_key
+
+
+async def test_an_endpoint_without_a_path() -> None:
+    async with stand_by_token("/") as (venue, _):
+        assert (await venue.caller(0)).path.startswith("/?token=token-0-of-one&")
+
+
+async def test_where_no_other_host_is_asked_for_the_endpoint_is_dialled() -> None:
+    async with stand("kucoin", opened=False) as (venue, bench):
+        bullet(venue, f"{venue.ws_url}/named/")
+        venue.answer, venue.welcome = ack, greet
+        default = websocket_origin(dialect("kucoin").ws_origin)
+        bench.stream._setting = replace(bench.stream._setting, origin=default)
+        await bench.stream.open()
+        assert (await venue.caller(0)).path.startswith("/named?token=")
+
+
+@pytest.mark.parametrize("endpoint", ["ws://example.com/", "http://127.0.0.1/", "wss://user:pass@example.com/"])
+async def test_an_endpoint_that_is_not_encrypted_is_not_dialled(endpoint: str) -> None:
+    async with stand("kucoin", opened=False) as (venue, bench):
+        bullet(venue, endpoint)
+        with pytest.raises(ConnectError, match="the endpoint of the venue's token"):
+            await bench.stream.open()
+        assert venue.callers == []
+
+
+async def test_numbers_are_exact_over_the_stream() -> None:
+    async with stand_by_token() as (venue, bench):
+        text = json.dumps(ACCOUNT).replace(str(81.072921258123456789), "81.072921258123456789")
+        await (await venue.caller(0)).say(text)
+        await until(bench.reports)
+        assert str(bench.reports()[0].wallet) == "81.072921258123456789"
+
+
+async def test_a_welcome_that_does_not_come() -> None:
+    async with stand("kucoin", replace(QUICK, confirm_within=0.02), opened=False) as (venue, bench):
+        bullet(venue, "wss://ws-api-futures.kucoin.com/")
+        with pytest.raises(ConnectError, match=r"no welcome within 0\.02 s"):
+            await bench.stream.open()
+
+
+async def test_no_token_shows_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("", "csbook", "csbook.net", "csbook.net.private", "asyncio", "picows"):
+        caplog.set_level(1, name or None)
+    async with stand_by_token() as (venue, bench):
+        await (await venue.caller(0)).say({"id": "x", "type": "error", "code": 401, "data": "token-0-of-one"})
+        await until(lambda: bench.news.count("restored") == 2)
+        assert "token-0-of-one" not in str(bench.news) and "is no longer good" in str(bench.news)
+    ours = [record for record in caplog.records if not record.name.startswith("aiohttp")]
+    assert ours and not any("token-0" in f"{record.getMessage()} {record.args!r}" for record in ours)
+
+
+@pytest.mark.parametrize("name", ["coinswitch-hft", "coinswitch-sio"])
+async def test_a_venue_without_a_private_stream_says_what_is_missing(name: str) -> None:
+    async with Doorkeeper() as venue:
+        with pytest.raises(UsageError, match=f"{name} has no private stream: .* polled over REST"):
+            Bench(venue, name, QUICK)

@@ -15,7 +15,7 @@ from csbook.guard.budget import RateBudget
 from csbook.guard.resync import ResyncQueue
 from csbook.net.lane import Lane
 from csbook.net.origin import http_origin
-from csbook.net.resync import Mender, resync_queue
+from csbook.net.resync import Mender, rest_budget, resync_queue
 from csbook.net.taps import Taps
 from csbook.venues import dialect
 from oracle import diff, dump, seed_depth
@@ -214,3 +214,14 @@ def test_the_queues_of_an_origin_share_its_budget() -> None:
     first, second = resync_queue(dialect("binance"), origin), resync_queue(dialect("binance"), origin)
     assert first is not second and first._budget is second._budget
     assert resync_queue(dialect("binance"), http_origin("http://127.0.0.1:8"))._budget is not first._budget
+
+
+def test_audits_and_resyncs_share_what_the_venue_allows() -> None:
+    origin = http_origin("http://127.0.0.1:9")
+    for name, shared in (("binance", True), ("kucoin", True), ("bybit", False)):  # Bybit's are messages of a socket
+        found = dialect(name)
+        assert found.rest is not None
+        budget = rest_budget(name, found.rest, origin)
+        assert (resync_queue(found, origin)._budget is budget) or not shared
+        assert rest_budget(name, found.rest, origin) is budget
+        assert budget.limit == found.rest.calls_per_window

@@ -11,6 +11,7 @@ import pytest
 from csbook.errors import BadMessage
 from csbook.types import Instrument
 from csbook.venues.binance import DIALECT
+from csbook.venues.dialect import BookAnswer
 
 ROW: dict[str, Any] = {
     "symbol": "BTCUSDT", "status": "TRADING", "pricePrecision": 2, "quantityPrecision": 3, "filters": [
@@ -61,3 +62,16 @@ def test_spoilt_rules(row: Any, field: str) -> None:
     with pytest.raises(BadMessage) as caught:
         read(row)
     assert field in caught.value.field
+
+
+def test_a_book_by_rest() -> None:
+    assert DIALECT.rest is not None and DIALECT.rest.read_book is not None
+    assert DIALECT.rest.comparable == DIALECT.rest.snapshot
+    answer = {"lastUpdateId": 12, "E": 5, "bids": [["1.0", "2"]], "asks": [["1.1", "3"]]}
+    assert DIALECT.rest.read_book(json.dumps(answer).encode()) == BookAnswer(
+        [["1.0", "2"]], [["1.1", "3"]], sequence=12
+    )
+    for key, value in (("lastUpdateId", -1), ("lastUpdateId", 1.5), ("bids", {}), ("asks", None)):
+        with pytest.raises(BadMessage) as caught:
+            DIALECT.rest.read_book(json.dumps(answer | {key: value}).encode())
+        assert caught.value.field == key and str(caught.value).startswith("the book: ")

@@ -128,6 +128,13 @@ def test_what_the_venue_has_no_word_for_is_not_sent(draft: Draft, field: str) ->
     assert caught.value.field == field
 
 
+def test_one_way_mode_in_so_many_words() -> None:
+    said = pairs(
+        TRADING.place(Draft("BTCUSDT", Side.BUY, "LIMIT", "1", "9", "c", reduce_only=True, position_side="BOTH"))
+    )
+    assert (said["positionSide"], said["reduceOnly"]) == ("BOTH", "true")
+
+
 def test_an_order_is_amended_by_either_id() -> None:
     request = TRADING.amend(Draft("BTCUSDT", Side.BUY, "LIMIT", "2", "9001", "c-1"))
     assert (request.method, request.path, request.command) == ("PUT", "/fapi/v1/order", True)

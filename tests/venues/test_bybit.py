@@ -12,6 +12,7 @@ import pytest
 from csbook.errors import BadMessage
 from csbook.types import Instrument
 from csbook.venues.bybit import DIALECT
+from csbook.venues.dialect import BookAnswer
 
 RULES = Path(__file__).resolve().parents[2].parent / "shared/data/metadata/bybit_linear_instruments_20260809.jsonl.gz"
 
@@ -54,3 +55,16 @@ def test_a_refusal_is_told() -> None:
     with pytest.raises(BadMessage, match=r"10001.*Illegal category") as caught:
         read({"retCode": 10001, "retMsg": "Illegal category", "result": {}})
     assert caught.value.field == "retCode"
+
+
+def test_a_book_by_rest() -> None:
+    """Its ``u`` is of another stream, so it has a time alone (section 2.1)."""
+    assert DIALECT.rest is not None and DIALECT.rest.read_book is not None
+    assert DIALECT.rest.comparable == DIALECT.rest.audit
+    result = {"s": "X", "b": [["1.0", "2"]], "a": [["1.1", "3"]], "ts": 1_672_304_484_978, "u": 7, "seq": 9}
+    read = DIALECT.rest.read_book(json.dumps({"retCode": 0, "result": result}).encode())
+    assert read == BookAnswer([["1.0", "2"]], [["1.1", "3"]], time_ns=1_672_304_484_978_000_000)
+    with pytest.raises(BadMessage, match="the venue refused to tell the book: retCode 10001"):
+        DIALECT.rest.read_book(json.dumps({"retCode": 10001, "result": result}).encode())
+    with pytest.raises(BadMessage, match=r"the book: result\.b is nothing"):
+        DIALECT.rest.read_book(b'{"retCode":0,"result":{"a":[]}}')

@@ -7,6 +7,7 @@ import pytest
 import csbook
 from csbook import venues
 from csbook.errors import UsageError
+from csbook.venues.dialect import BookAnswer, Rest
 
 
 def test_each_venue_is_found_by_its_own_name() -> None:
@@ -48,3 +49,10 @@ def test_the_streams_of_a_channel() -> None:
         "book": "/public/stream", "touch": "/public/stream",
         "trades": "/market/stream", "tickers": "/market/stream", "all_tickers": "/market/stream",
     }  # fmt: skip
+
+
+def test_what_an_audit_compares_with() -> None:
+    read = BookAnswer([], [])
+    assert Rest(1, 1.0, snapshot="/s").comparable == ""  # nobody can read it
+    assert Rest(1, 1.0, snapshot="/s", read_book=lambda payload: read).comparable == "/s"
+    assert Rest(1, 1.0, snapshot="/s", audit="/a", read_book=lambda payload: read).comparable == "/a"

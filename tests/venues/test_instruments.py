@@ -46,3 +46,15 @@ def test_a_fault_names_its_place() -> None:
     assert caught.value.field == "list[1].x"
     with pytest.raises(BadMessage, match="array of objects"):
         list(rules.rows("odd"))
+
+
+def test_whole_numbers_and_levels() -> None:
+    rules = Rules(b'{"a":5,"b":"7","c":5.5,"d":-1,"e":1e30,"f":[["1",2.50]],"g":{}}', what="the book")
+    assert (rules.integer("a"), rules.integer("b"), rules.levels("f")) == (5, 7, [["1", Decimal("2.50")]])
+    for key in "cdeg":
+        with pytest.raises(BadMessage, match=f"the book: {key} is"):
+            rules.integer(key)
+    with pytest.raises(BadMessage, match=r"the book: g is .*; expected an array of levels"):
+        rules.levels("g")
+    with pytest.raises(BadMessage, match="the book: no JSON"):
+        Rules(b"{", what="the book")

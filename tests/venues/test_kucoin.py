@@ -10,6 +10,7 @@ import pytest
 
 from csbook.errors import BadMessage
 from csbook.types import Instrument
+from csbook.venues.dialect import BookAnswer
 from csbook.venues.kucoin import DIALECT
 
 XBT = {
@@ -55,3 +56,15 @@ def test_spoilt_rules(answer: Any, field: str) -> None:
     with pytest.raises(BadMessage) as caught:
         read(answer)
     assert caught.value.field == field
+
+
+def test_a_book_by_rest() -> None:
+    """Its numbers are JSON numbers, read exactly (section 2.3)."""
+    assert DIALECT.rest is not None and DIALECT.rest.read_book is not None
+    payload = (
+        b'{"code":"200000","data":{"sequence":1697895963339,"bids":[[66964.8,25596]],"asks":[[66968.10,1]],"ts":1}}'
+    )
+    read = DIALECT.rest.read_book(payload)
+    assert read == BookAnswer([[Decimal("66964.8"), 25596]], [[Decimal("66968.10"), 1]], sequence=1697895963339)
+    with pytest.raises(BadMessage, match="code 429000"):
+        DIALECT.rest.read_book(b'{"code":"429000","msg":"too many"}')

@@ -48,8 +48,8 @@ def test_orders() -> None:
     assert (post_only["timeInForce"], post_only["side"]) == ("PostOnly", "Sell")
     market = body_of(TRADING.place(Draft("B", Side.SELL, "MARKET", "1", None, "c", reduce_only=True)))
     assert market["orderType"] == "Market" and market["reduceOnly"] is True and "timeInForce" not in market
-    legs = [Draft("B", Side.BUY, "LIMIT", "1", "9", "c", position_side=leg) for leg in ("LONG", "SHORT")]
-    assert [body_of(TRADING.place(draft))["positionIdx"] for draft in legs] == [1, 2]
+    legs = [Draft("B", Side.BUY, "LIMIT", "1", "9", "c", position_side=leg) for leg in ("BOTH", "LONG", "SHORT")]
+    assert [body_of(TRADING.place(draft))["positionIdx"] for draft in legs] == [0, 1, 2]
     for name in ("c" * 37, "c d", "\u00fc", "a.b"):
         with pytest.raises(OrderRefused, match="client order id"):
             TRADING.place(Draft("B", Side.BUY, "LIMIT", "1", "9", name))
