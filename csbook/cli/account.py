@@ -16,7 +16,7 @@ import aiohttp  # noqa: F401 - of an extra: where it is missing, it is missed by
 
 from csbook.cli import figures, report, tables
 from csbook.credentials import Credentials
-from csbook.errors import ConnectError, CredentialsError, TradeError
+from csbook.errors import BadMessage, ConnectError, CredentialsError, TradeError
 from csbook.net.desk import Desk, RequestFailed, order_of
 from csbook.net.origin import Origin, http_origin
 from csbook.net.rest import Rest
@@ -24,7 +24,8 @@ from csbook.net.timing import Timing
 from csbook.trader import OWN
 from csbook.types import Alert
 from csbook.venues import dialect, trading_table
-from csbook.wire.request import Verdict
+from csbook.venues.trading import Trading
+from csbook.wire.request import Failure, Verdict
 
 __all__ = ["Where", "balances", "cancel_all", "opened", "orders", "positions", "warn"]
 
@@ -57,9 +58,10 @@ class Where:
     @property
     def hint(self) -> str:
         """What to think of when the venue itself does not do as it should."""
-        if dialect(self.venue).official or self.origin.scheme == "http":
+        spoken = dialect(self.venue)
+        if spoken.official or self.origin.scheme == "http":
             return ""
-        return f" ({self.venue!r} is no official interface of the venue, which may refuse or change it)"
+        return f" ({self.venue!r} is no official interface of the venue; the official one to try is {spoken.instead!r})"
 
 
 async def orders(where: Where, symbol: str | None = None) -> None:
@@ -104,7 +106,7 @@ async def cancel_all(where: Where, symbol: str | None = None) -> None:
         print(report.as_json(where.said(symbol=symbol, canceled=list(canceled), open_orders=len(left))))
         return
     names = ", ".join(map(figures.printable, canceled))
-    print(f"cancelled {_counted(len(canceled), 'order')}{': ' if names else ''}{names}")
+    print(f"cancelled {_counted(len(canceled), 'order')}: {names}" if names else f"{where.venue} named no order")
     print(f"{where.venue} shows {_counted(len(left), 'open order')}{f' of {symbol}' if symbol else ''}")
 
 
@@ -119,11 +121,24 @@ async def opened(where: Where) -> AsyncIterator[Desk]:
     except ConnectError as error:
         raise ConnectError(f"{error}{where.hint}", url=error.url) from None
     try:
+        if trading.needs_instruments:
+            await _learn(rest, trading)
         yield Desk(rest, trading, timing)
     except RequestFailed as error:
         raise _error(error, where) from None
     finally:
         await rest.close()
+
+
+async def _learn(rest: Rest, trading: Trading) -> None:
+    """The symbols' rules, where sizes cannot be read without them."""
+    answer = await rest.send(trading.instruments(), patience=5.0)
+    if answer.failure is not None:
+        raise RequestFailed(answer.failure)
+    try:
+        trading.read_instruments(answer.body, {})
+    except BadMessage as error:
+        raise RequestFailed(Failure(Verdict.REJECTED, str(error), answer.status)) from None
 
 
 def _error(error: RequestFailed, where: Where) -> TradeError:

@@ -60,7 +60,7 @@ async def halt(where: Where, reason: str | None, by: str | None, *, cancel: bool
         said = {"halted": True, "reason": latch.switch.reason, "by": by, "file": str(latch.file.path)}
         print(report.as_json(where.said(**said, canceled=canceled if cancel else None)))
     elif cancel:
-        print(f"cancelled: {', '.join(map(figures.printable, canceled)) or 'nothing was open'}")
+        print(f"cancelled: {', '.join(map(figures.printable, canceled)) or 'no order was named'}")
 
 
 async def rearm(where: Where, by: str | None) -> None:

@@ -17,7 +17,10 @@ import csbook
 from csbook.cli import account
 from csbook.cli.account import Where
 from csbook.errors import ConnectError, CredentialsError, RequestError, UsageError
+from csbook.net.desk import RequestFailed
 from csbook.sim import LocalVenue
+from csbook.venues import trading_table
+from csbook.wire.request import Answer, Failure, Request, Verdict
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -95,7 +98,7 @@ async def test_cancel_all_says_what_it_did(local: LocalVenue, where: Where, caps
     await account.cancel_all(as_person(where))
     assert capsys.readouterr().out == f"cancelled 1 order: {other}\ncoinswitch shows 0 open orders\n"
     await account.cancel_all(as_person(where))
-    assert capsys.readouterr().out == "cancelled 0 orders\ncoinswitch shows 0 open orders\n"
+    assert capsys.readouterr().out == "coinswitch named no order\ncoinswitch shows 0 open orders\n"
     assert local.account.open_orders == ()
 
 
@@ -125,15 +128,37 @@ async def test_nobody_is_there(where: Where) -> None:
 
 
 def test_where_refuses_what_cannot_be(where: Where) -> None:
-    with pytest.raises(UsageError, match="cannot trade on 'binance'"):
-        _ = Where("binance").origin
+    with pytest.raises(UsageError, match="cannot trade on 'nowhere'"):
+        _ = Where("nowhere").origin
     with pytest.raises(UsageError, match="--rest-url is 'http://example"):
         _ = Where("coinswitch", "http://example.com").origin
 
 
 def test_the_hint_is_for_the_venue_itself(where: Where) -> None:
     assert where.hint == ""
-    assert Where("coinswitch").hint.startswith(" ('coinswitch' is no official interface of the venue")
+    assert Where("coinswitch").hint.endswith("the official one to try is 'coinswitch-sio')")
+    assert Where("coinswitch-sio").hint == ""
+
+
+class Answers:
+    """What a venue would say to the question for its rules."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def send(self, request: Request, *, patience: float) -> Answer:
+        assert request.endpoint == "instruments"
+        return self._answer
+
+
+async def test_the_rules_are_learned_where_sizes_need_them() -> None:
+    table = trading_table("kucoin")
+    assert table.needs_instruments
+    refused = Answer(1, 2, 503, failure=Failure(Verdict.UNKNOWN, "503", 503))
+    for answer, verdict in ((refused, Verdict.UNKNOWN), (Answer(1, 2, 200, b"{}"), Verdict.REJECTED)):
+        with pytest.raises(RequestFailed) as caught:
+            await account._learn(Answers(answer), table)  # type: ignore[arg-type]
+        assert caught.value.failure.verdict is verdict
 
 
 def test_keys_from_a_private_file_alone(where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
