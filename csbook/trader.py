@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 from uuid import uuid4
 
 from csbook._core import Book
@@ -52,6 +52,7 @@ __all__ = ["Trader", "trade"]
 OWN = "c5b00c00-"  # what the client order ids made here begin with, so that a restart knows its own
 HALT_FILE = "HALT"
 
+Amount: TypeAlias = str | int | Decimal  # decimal text or an exact number, never a float
 CallbackT = TypeVar("CallbackT", bound=Callable[..., object])
 
 
@@ -203,8 +204,11 @@ class Trader:
             self._vigil.switch = self._switch()
             self._tell(self._killswitch.load(self._timing.now_ns()))
             await self._learn()
-            self._stream = self._private()
-            await self._stream.open()
+            if self._trading.stream_lacks:  # the account is polled, as while a stream is lost
+                self._tell(self._fallback.lost(self._timing.now()))
+            else:
+                self._stream = self._private()
+                await self._stream.open()
             self._open = True
             self._agenda.start()
             await self._first.wait()
@@ -289,8 +293,8 @@ class Trader:
         symbol: str,
         side: Side | str,
         *,
-        size: str | int | Decimal,
-        price: str | int | Decimal | None = None,
+        size: Amount,
+        price: Amount | None = None,
         type: str = "LIMIT",
         time_in_force: str = "GTC",
         post_only: bool = False,
@@ -305,8 +309,8 @@ class Trader:
         comes back UNKNOWN, counts as exposure, and is asked for until it is known.
 
         Raises OrderRefused (off the grid, or what the venue lacks) and HaltedError (while all orders are being
-        cancelled, too): nothing was sent. OrderRejected:
-        the venue said no. RequestError: it did not leave, or the venue refused it without looking.
+        cancelled, too): nothing was sent. OrderRejected: the venue said no. RequestError: it did not leave, or the
+        venue refused it without looking.
         """
         self._demand_open()
         self._killswitch.admit()
@@ -329,10 +333,39 @@ class Trader:
         )
         return await self._commands.place(draft, timeout)
 
-    async def amend(self, order: Order | str, **changes: Any) -> Order:
-        """Change a resting order where the venue can; OrderRefused, and nothing was sent, where it cannot."""
+    async def amend(self, order: Order | str, *, size: Amount | None = None, price: Amount | None = None) -> Order:
+        """Give a resting order another price, or less size, where the venue can; say how it then stands.
+
+        Raises as ``place`` does. OrderRefused too for more size: that is a new order's business. Where nobody knows the
+        outcome the order comes back as it is known.
+        """
         self._demand_open()
-        raise OrderRefused(f"{self._trading.title} cannot amend an order; cancel it and place another", field="amend")
+        self._killswitch.admit()
+        if "amend" not in self._trading.abilities:
+            text = f"{self._trading.title} cannot amend an order; cancel it and place another; nothing was sent"
+            raise OrderRefused(text, field="amend")
+        key = order if isinstance(order, str) else key_of(order)
+        known = self.account.orders.get(key)
+        if known is None or known.is_terminal or known.price is None:
+            raise OrderRefused(f"order {key!r} does not rest; nothing was sent", field="order")
+        draft = drafted(
+            self._trading,
+            self.instruments.get(known.symbol),
+            known.symbol,
+            known.side,
+            size=known.size if size is None else size,
+            price=known.price if price is None else price,
+            type=known.type,
+            time_in_force=known.time_in_force if known.time_in_force in self._trading.times_in_force else "GTC",
+            post_only=known.post_only,
+            reduce_only=known.reduce_only,
+            position_side=None if known.position_side == "BOTH" else known.position_side,
+            client_order_id=known.client_order_id,
+        )
+        if Decimal(draft.size) > known.size:
+            text = f"size {draft.size} is more than the order's, {known.size}; nothing was sent"
+            raise OrderRefused(text, field="size")
+        return await self._commands.amend(known, draft)
 
     async def cancel(self, order: Order | str) -> Order:
         """Cancel one order, by itself or its client order id, and say how it then stands.

@@ -12,7 +12,7 @@ import pytest
 
 import csbook
 from csbook.credentials import Credentials
-from csbook.errors import OrderRefused, UsageError
+from csbook.errors import OrderRefused, OrderRejected
 from csbook.trader import Trader
 from csbook.types import OrderStatus
 from doorkeeper import Asked, Caller, Doorkeeper
@@ -169,12 +169,51 @@ async def test_at_kucoin_sizes_are_base_quantity_everywhere(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["coinswitch-sio", "coinswitch-hft"])
-async def test_a_venue_without_a_private_stream_is_refused_by_name(tmp_path: Path, name: str) -> None:
+async def test_a_venue_without_a_private_stream_is_polled(tmp_path: Path, name: str) -> None:
+    futures = "/trade/api/v2/futures"
+    wallet = {"base_asset": "USDT", "balances": {"total_balance": "1000", "total_available_balance": "1000"}}
     async with Doorkeeper() as venue:
         bybit_rest(venue)
         venue.rest["GET", "/trade/api/v2/time"] = lambda asked: (200, {"serverTime": 1700000000000})
-        venue.rest["GET", "/trade/api/v2/futures/instrument_info"] = lambda asked: (200, {"data": {}})
+        for path, data in (
+            ("instrument_info", {}), ("positions", []), ("wallet_balance", {"base_asset_balances": [wallet]}),
+        ):  # fmt: skip
+            venue.rest["GET", f"{futures}/{path}"] = lambda asked, data=data: (200, {"data": data})
+        venue.rest["POST", f"{futures}/orders/open"] = lambda asked: (200, {"data": {"orders": [], "cursor": None}})
         keys = Credentials("the-public-half", bytes(range(32)).hex())
+        alerts: list[str] = []
         trader = csbook.trade(name, credentials=keys, rest_url=venue.rest_url, ws_url=venue.ws_url, state_dir=tmp_path)
-        with pytest.raises(UsageError, match=f"{name} has no private stream"):
-            await trader.__aenter__()
+        trader.on_alert(lambda alert: alerts.append(alert.text))
+        async with trader:
+            assert trader.account.balances["USDT"].wallet == 1000
+            assert trader.stats()["snapshots"] >= 1 and not trader.halted
+        assert any("polled every" in text for text in alerts)
+
+
+async def test_an_order_is_amended_where_the_venue_can(tmp_path: Path) -> None:
+    async with trading("bybit", tmp_path) as (venue, trader):
+        venue.rest["POST", "/v5/order/amend"] = v5({"orderId": "o-1", "orderLinkId": "mine-1"})
+        order = await trader.place("BTCUSDT", "BUY", size="1", price="72.5", client_order_id="mine-1")
+        row = {
+            **ORDER, "orderId": "o-1", "orderLinkId": "mine-1", "side": "Buy", "qty": "1", "positionIdx": 0,
+            "orderType": "Limit", "price": "72.5", "cumExecQty": "0", "avgPrice": "", "cumExecFee": "0",
+        }  # fmt: skip
+        caller = await venue.caller(0)
+        await caller.say({"topic": "order", "creationTime": 1, "data": [{**row, "orderStatus": "New"}]})
+        await until(lambda: trader.account.orders["mine-1"].status is OrderStatus.NEW)
+        await trader.amend(order, price="72.6", size="0.5")
+        sent = commands(venue)[-1]
+        assert sent.path == "/v5/order/amend" and b'"price":"72.6"' in sent.body and b'"qty":"0.5"' in sent.body
+        for changes, field in (({"size": "2"}, "size"), ({"price": "72.55"}, "price"), ({"price": 72.5}, "price")):
+            with pytest.raises(OrderRefused) as caught:
+                await trader.amend("mine-1", **changes)  # type: ignore[arg-type]
+            assert caught.value.field == field
+        with pytest.raises(OrderRefused, match="does not rest"):
+            await trader.amend("nobody", price="1")
+        venue.rest["POST", "/v5/order/amend"] = lambda asked: (
+            200,
+            {"retCode": 110001, "retMsg": "order not exists or too late", "result": {}},
+        )
+        with pytest.raises(OrderRejected, match="did not amend"):
+            await trader.amend("mine-1", price="72.7")
+        assert len(commands(venue)) == 3

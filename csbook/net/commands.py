@@ -122,6 +122,22 @@ class Commands:
         self.answered(report)
         return self._now(key, known)
 
+    async def amend(self, known: Order, draft: Draft) -> Order:
+        """Raises OrderRejected and RequestError. What became of the order is asked for where the change failed."""
+        key = key_of(known)
+        try:
+            report = await self._desk.amend(draft, order_id=known.order_id)
+        except RequestFailed as error:
+            self._ask()
+            if error.failure.verdict in _NO:
+                text = f"{self._desk.trading.title} did not amend the order: {error.failure.text}"
+                raise OrderRejected(text, order=self._now(key, known), code=error.failure.code) from None
+            if error.failure.verdict is not Verdict.UNKNOWN:
+                raise error_of(error.failure, "the change") from None
+        else:
+            self.answered(report if report.client_order_id or report.order_id else replace(report, client_order_id=key))
+        return self._now(key, known)
+
     async def cancel_all(self, symbol: str | None) -> tuple[str, ...]:
         """Raises RequestError. What became of the orders is asked for in any case."""
         now_ns = self._timing.now_ns()
