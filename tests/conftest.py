@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from secrecy import pytest_configure, pytest_runtest_teardown
+
+__all__ = ["pytest_configure", "pytest_runtest_teardown"]  # hooks: what no test may show
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

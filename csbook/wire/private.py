@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from csbook.types import Fill, OrderStatus, Side
+from csbook.types import Fill, OrderStatus, Side, quick
 
 __all__ = ["BalanceReport", "KeyExpired", "OrderReport", "PositionReport", "Report", "Snapshot"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OrderReport:
     """News of one order. Sizes are base quantity, times ns since the epoch, 0 where the message has none.
@@ -49,6 +50,7 @@ class OrderReport:
     receive_time_ns: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PositionReport:
     """News of one position: its whole size, not a change. ``position_side`` "BOTH", or "LONG" and "SHORT" (hedge).
@@ -68,6 +70,7 @@ class PositionReport:
     sequence: int | None = None  # the venue's own count: a lower one is older news of the same position
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class BalanceReport:
     """News of one asset: its whole balance, not a change."""

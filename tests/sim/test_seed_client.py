@@ -11,11 +11,15 @@ import re
 import shutil
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from csbook import Credentials, trade
+from csbook.types import OrderStatus
 from customer import Customer, customers
+from scripted import until
 
 GUIDE = Path(__file__).parents[3] / "shared/SEED.txt"
 
@@ -53,18 +57,27 @@ async def line(process: Process, wanted: str, said: list[str]) -> str:
     raise AssertionError(f"{wanted!r} was never printed:\n{''.join(said)}")
 
 
-async def follow(process: Process, customer: Customer, event: str) -> None:
-    """It gets a key, connects, and prints what becomes of an order."""
+async def follow(process: Process, customer: Customer, event: str, folder: Path) -> None:
+    """It gets a key, connects, and prints what becomes of an order that csbook places; csbook hears the same."""
     said: list[str] = []
     try:
         got = await line(process, "obtained listenKey", said)
         assert re.search(r"listenKey: [0-9a-f]{10}\.\.\.", got)
         await line(process, "Connected to private WebSocket stream.", said)
-        status, answer = await customer.place("BUY", "0.002", "61000.0", client_order_id="guide-1")
-        assert status == 200, answer
-        order_id = answer["data"]["order_id"]
-        customer.venue.cross(order_id, "0.001")
-        await customer.cancel(order_id)
+        venue, account = customer.venue, customer.account
+        async with trade(
+            "coinswitch",
+            credentials=Credentials(account.api_key, account.api_secret),
+            rest_url=venue.rest_url,
+            ws_url=venue.ws_url,
+            state_dir=folder / "state",
+        ) as trader:
+            order = await trader.place("BTCUSDT", "BUY", size="0.002", price="61000.0", client_order_id="guide-1")
+            order_id = order.order_id
+            venue.cross(order_id, "0.001")
+            await trader.cancel(order)
+            await until(lambda: trader.account.orders["guide-1"].status is OrderStatus.CANCELED)
+            assert trader.account.positions["BTCUSDT"].size == Decimal("0.001")
         for state in ("NEW", "PARTIALLY_FILLED", "CANCELED"):
             await line(process, event.format(state), said)
         assert any("guide-1" in text for text in said)
@@ -88,7 +101,7 @@ async def test_the_python_client(tmp_path: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-u", str(path), stdout=PIPE, stderr=STDOUT, env=environment, limit=1 << 20
         )
-        await follow(process, customer, "'X': '{}'")
+        await follow(process, customer, "'X': '{}'", tmp_path)
 
 
 async def test_the_node_client(tmp_path: Path) -> None:
@@ -106,4 +119,4 @@ async def test_the_node_client(tmp_path: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             node, str(path), stdout=PIPE, stderr=STDOUT, env=environment, limit=1 << 20
         )
-        await follow(process, customer, "X: '{}'")
+        await follow(process, customer, "X: '{}'", tmp_path)
