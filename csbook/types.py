@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = [
     "Alert",
@@ -22,7 +22,6 @@ __all__ = [
     "State",
     "Ticker",
     "Trade",
-    "quick",
 ]
 
 RecordT = TypeVar("RecordT")
@@ -42,11 +41,11 @@ def quick(record: type[RecordT]) -> type[RecordT]:
     lines = [f"def __init__(self, {', '.join(names)}):", "    become(self, '__class__', mutable)"]
     lines += [f"    self.{field.name} = {field.name}" for field in told]
     exec("\n".join([*lines, "    self.__class__ = record"]), scope)
-    made = scope["__init__"]
+    made: Any = scope["__init__"]
     made.__qualname__ = f"{record.__name__}.__init__"
     made.__annotations__ = dict(record.__init__.__annotations__)
     made.__module__ = record.__module__
-    record.__init__ = made  # type: ignore[method-assign, assignment]
+    record.__init__ = made  # type: ignore[method-assign]
     return record
 
 

@@ -82,7 +82,7 @@ def test_a_proxys_password_is_not_repeated() -> None:
 def test_the_public_name_is_the_same() -> None:
     assert csbook.connect is connect
     assert csbook.Feed is Feed
-    assert repr(connect("coinswitch", "BTCUSDT")) == "<Feed coinswitch  not entered>"
+    assert repr(connect("coinswitch", "BTCUSDT")) == "<Feed coinswitch BTCUSDT not entered>"
 
 
 async def test_outside_of_its_block() -> None:
