@@ -88,6 +88,7 @@ class Mender:
         self._clock = clock
         self._sleep = sleep
         self._failures: dict[tuple[Patient, str], int] = {}
+        self._asked_at: dict[tuple[Patient, str], int] = {}  # the book's updates when its stream was entered anew
         self._gaps: set[tuple[Patient, str]] = set()
         self._woken = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
@@ -96,8 +97,10 @@ class Mender:
     def want(self, patient: Patient, symbol: str) -> None:
         """This book needs a snapshot. Nothing is awaited; asked twice is asked once."""
         key = (patient, symbol)
+        router = patient.router
+        if router is not None and self._asked_at.get(key, router.books[symbol].updates) != router.books[symbol].updates:
+            self._done(key)  # its snapshot came, and another change was lost before anybody looked
         if self._queue.want(key, self._now()):
-            router = patient.router
             if router is not None and router.books[symbol].state is State.GAP:
                 self._gaps.add(key)
             self._woken.set()
@@ -176,7 +179,8 @@ class Mender:
         assert patient.router is not None
         if patient.router.books[symbol].state is not State.GAP:
             return True
-        if self._failures.get(key, 0) % 8 == 0:  # in between it is only looked whether the snapshot came
+        if self._failures.get(key, 0) % 2 == 0:  # in between it is only looked whether the snapshot came
+            self._asked_at[key] = patient.router.books[symbol].updates
             return not patient.resubscribe(symbol)  # no connection: the next one brings a snapshot anyway
         return False
 
@@ -203,6 +207,7 @@ class Mender:
     def _done(self, key: tuple[Patient, str]) -> None:
         self._queue.done(key)
         self._failures.pop(key, None)
+        self._asked_at.pop(key, None)
         if key in self._gaps:
             self._gaps.discard(key)
             self.resyncs += 1

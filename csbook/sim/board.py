@@ -106,6 +106,8 @@ class Board:
             for depth in self._depths.values()
             if depth.channel.ids is Ids.LEVELS
         }
+        for tally in self._tallies.values():  # as high as the venue's own; some clients hold them against ms
+            tally.sequence = 10**12 + tally.sequence % 10**12
         trades = (stream for streams in self._trade_streams.values() for stream in streams)
         named = {*self._depths, *trades, *self._ticker_stream.values(), self._all_tickers}
         self.streams = speech.streams = frozenset(named - {""})

@@ -186,6 +186,20 @@ async def test_subscribing_again_is_repeated_when_nothing_comes_of_it() -> None:
     await bench.mender.close()
 
 
+async def test_a_change_that_is_lost_right_behind_the_new_snapshot_is_mended_at_once() -> None:
+    """The look at what came of the first try may be a minute away."""
+    bench = Bench("bybit", resubscribe=True)
+    bench.mender._queue._base = bench.mender._queue._cap = 60.0
+    for last in (10, 20, 30):
+        bench.feed(bybit("snapshot", last))
+        assert bench.book.state is State.LIVE
+        bench.feed(bybit("delta", last + 2))
+        assert bench.book.state is State.GAP
+        await until(lambda last=last: len(bench.resubscribed) == last // 10)  # type: ignore[misc]
+    assert bench.mender.resyncs == 2
+    await bench.mender.close()
+
+
 async def test_without_a_connection_the_next_one_mends() -> None:
     bench = Bench("bybit", resubscribe=True)
     bench.feed(bybit("snapshot", 10))

@@ -144,6 +144,8 @@ class Bybit(Speech):
         now_ms = now_ns // 1_000_000
         if path == TIME:
             return _result({"timeSecond": str(now_ns // 10**9), "timeNano": str(now_ns)}, now_ms)
+        if path == RULES and query.get("category") == "spot":
+            return _result({"category": "spot", "list": []}, now_ms)  # there is no such market here
         if query.get("category") != "linear":
             return _error("Illegal category", now_ms)
         symbol = query.get("symbol", "").upper()

@@ -206,6 +206,9 @@ class KuCoin(Speech):
             "isInverse": False,
             "isQuanto": False,
             "firstOpenDate": 1585555200000,
+            "expireDate": None,
+            "nextFundingRateTime": 28_800_000,
+            "fundingRateGranularity": 28_800_000,
             "maxLeverage": 100,
         }
         numbers = {
