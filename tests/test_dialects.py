@@ -1,7 +1,7 @@
 """The feed against the local venue in every dialect: what it shows is the venue's book of that very id, or not LIVE.
 
-The venue keeps a history of its own books by update id, rebuilt with dicts; at every callback a LIVE book is held against
-the one of its id. With each fault injected: a lost change is noticed and mended, and nothing wrong was ever LIVE.
+The venue keeps a history of its own books by update id, rebuilt with dicts; at every callback a LIVE book is held
+against the one of its id. With each fault injected: a lost change is noticed and mended, nothing wrong was ever LIVE.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ class Judge:
         self._board = board = sim._board
         if case.venue == "kucoin":
             for symbol in board._tallies:
-                board._tallies[symbol] = _Recorder(board.listing(symbol), board._tallies[symbol].sequence, self._history)
+                board._tallies[symbol] = _Recorder(
+                    board.listing(symbol), board._tallies[symbol].sequence, self._history
+                )
         else:
             board.told = self._told
         feed.on_book(self._book)
@@ -165,9 +167,7 @@ async def stand(case: Case, **options: Any) -> AsyncIterator[tuple[LocalVenue, F
     before = open_sockets()
     options = {"speed": case.speed, "seed": 3, "symbols": ["BTCUSDT"], **case.options, **options}
     async with LocalVenue(case.venue, **options) as sim:
-        feed = Feed(
-            case.venue, [case.symbol], depth=case.depth, url=sim.ws_url, rest_url=sim.rest_url, _policy=POLICY
-        )
+        feed = Feed(case.venue, [case.symbol], depth=case.depth, url=sim.ws_url, rest_url=sim.rest_url, _policy=POLICY)
         judge = Judge(sim, feed, case)
         async with feed:
             yield sim, feed, judge

@@ -1,8 +1,8 @@
 """Clients that are not ours, pointed at the local venue: they see the same touch as csbook at the same time.
 
 What they need: ccxt's table of URLs with the local origin in it, and ``fetchMarkets`` narrowed to futures, since other
-markets are not served; cryptofeed's endpoints replaced in a subclass, and its address made ``ws://`` after its own check
-that it is ``wss://``. cryptofeed has no KuCoin futures. A run without the clients skips.
+markets are not served; cryptofeed's endpoints replaced in a subclass, and its address made ``ws://`` after its own
+check that it is ``wss://``. cryptofeed has no KuCoin futures. A run without the clients skips.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ async def test_ccxt(name: str) -> None:
     async with stand(name) as (sim, feed):
         client = getattr(pro, CCXT[name])({"enableRateLimit": False})
         client.urls["api"] = replaced(client.urls["api"], sim)
-        client.options["fetchMarkets"] = {"types": ["swap" if name == "kucoin" else "linear"], "fetchTickersFees": False}
+        client.options["fetchMarkets"] = {
+            "types": ["swap" if name == "kucoin" else "linear"],
+            "fetchTickersFees": False,
+        }
         client.has["fetchCurrencies"] = False
         theirs: list[Touch] = []
         market = "BTC/USDT:USDT"
