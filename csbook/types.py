@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = [
     "Alert",
@@ -22,7 +22,6 @@ __all__ = [
     "State",
     "Ticker",
     "Trade",
-    "quick",
 ]
 
 RecordT = TypeVar("RecordT")
@@ -36,7 +35,7 @@ def quick(record: type[RecordT]) -> type[RecordT]:
     """
     told = fields(record)  # type: ignore[arg-type]
     mutable = type(record.__name__, (), {"__slots__": tuple(field.name for field in told)})
-    scope = {"become": object.__setattr__, "mutable": mutable, "record": record}
+    scope: dict[str, Any] = {"become": object.__setattr__, "mutable": mutable, "record": record}
     scope |= {f"default_{field.name}": field.default for field in told}
     names = (field.name if field.default is MISSING else f"{field.name}=default_{field.name}" for field in told)
     lines = [f"def __init__(self, {', '.join(names)}):", "    become(self, '__class__', mutable)"]
@@ -46,7 +45,7 @@ def quick(record: type[RecordT]) -> type[RecordT]:
     made.__qualname__ = f"{record.__name__}.__init__"
     made.__annotations__ = dict(record.__init__.__annotations__)
     made.__module__ = record.__module__
-    record.__init__ = made  # type: ignore[method-assign, assignment]
+    record.__init__ = made  # type: ignore[method-assign]
     return record
 
 

@@ -193,7 +193,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES if page.parent.name == "reference")
     shown = set(re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE))
     assert "csbook.errors" in shown  # all of them
-    modules = ("csbook._core", "csbook.types", "csbook.feed", "csbook.loop", "csbook.credentials")
+    modules = ("csbook._core", "csbook.types", "csbook.feed", "csbook.loop", "csbook.credentials", "csbook.trader")
     for public in {*csbook.__all__} - {*csbook.errors.__all__, "errors", "__version__"}:
         assert shown & {f"{module}.{public}" for module in modules}, public
     for word in csbook.types.__all__:
