@@ -509,13 +509,14 @@ class Trader:
         self._counts["events"] += 1
         now_ns = self._timing.now_ns()
         for event in events:
-            if isinstance(event, Unknown | KeyExpired):
+            kind = type(event)
+            if kind is Unknown or kind is KeyExpired:
                 continue
-            if isinstance(event, Malformed):
+            if kind is Malformed:
                 self._ask()  # what it should have said is not known
                 continue
             try:
-                self._took(self.account.apply(event, now_ns))
+                self._took(self.account.apply(event, now_ns))  # type: ignore[arg-type]
             except BadMessage as error:
                 self._alert(Alert("schema", f"a private event was refused: {error}"))
                 self._ask()

@@ -35,7 +35,7 @@ def quick(record: type[RecordT]) -> type[RecordT]:
     """
     told = fields(record)  # type: ignore[arg-type]
     mutable = type(record.__name__, (), {"__slots__": tuple(field.name for field in told)})
-    scope = {"become": object.__setattr__, "mutable": mutable, "record": record}
+    scope: dict[str, Any] = {"become": object.__setattr__, "mutable": mutable, "record": record}
     scope |= {f"default_{field.name}": field.default for field in told}
     names = (field.name if field.default is MISSING else f"{field.name}=default_{field.name}" for field in told)
     lines = [f"def __init__(self, {', '.join(names)}):", "    become(self, '__class__', mutable)"]

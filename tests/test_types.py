@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
+import inspect
+import pickle
+from dataclasses import FrozenInstanceError, fields, replace
 from decimal import Decimal
 
 import pytest
@@ -52,3 +56,19 @@ def test_unrealised_profit_is_exact_and_signed() -> None:
     assert short.unrealised_pnl(Decimal("100")) == Decimal("0.03")
     assert both.unrealised_pnl(Decimal("100")) == Decimal("1.03")
     assert Position("BTCUSDT", Decimal(0), None).unrealised_pnl(Decimal("1")) == 0
+
+
+def test_quick_records_are_frozen_all_the_same() -> None:
+    made = order(OrderStatus.NEW)
+    with pytest.raises(FrozenInstanceError):
+        made.filled = Decimal(1)  # type: ignore[misc]
+    with pytest.raises(TypeError, match="missing"):
+        Order("BTCUSDT")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        Order("BTCUSDT", Side.BUY, "LIMIT", Decimal(1), None, OrderStatus.NEW, "c1", nothing=1)  # type: ignore[call-arg]
+    assert type(made) is Order and made == order(OrderStatus.NEW) and hash(made) == hash(order(OrderStatus.NEW))
+    assert replace(made, filled=Decimal(1)).filled == 1 and made.filled == 0
+    assert pickle.loads(pickle.dumps(made)) == made and copy.deepcopy(made) == made
+    told = inspect.signature(Order)
+    assert list(told.parameters) == [field.name for field in fields(Order)]
+    assert told.parameters["time_in_force"].default == "GTC"

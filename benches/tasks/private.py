@@ -1,7 +1,8 @@
-"""The private half: an event's bytes to the updated account, the touch without own orders, an order to the wire.
+"""The private half: an event to the updated account, the touch without own orders, an order to the wire, a halt.
 
 All of it the way a trader does it: events go through the stream's reader, the schema monitor, the table and the account
-to a listener; an order goes from ``place`` to the socket's last write over a warm connection to the local venue.
+to a listener; an order goes from ``place`` to the socket's last write over a warm connection to the local venue. A halt
+meets fifty open orders and a venue that keeps its limits: one request cancels them, one list shows that none is left.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import statistics
 from asyncio.selector_events import _SelectorSocketTransport  # type: ignore[attr-defined]
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,12 +35,14 @@ EVENT_TARGET = Target("csbook", "median", 12_000, "private event bytes to update
 NET_TARGET = Target("csbook", "median", 2_000, "net_of_own with 20 own orders: at most 2 us")
 PLACE_TARGET = Target("csbook", "median", 150_000, "place to request on the wire, warm, loopback: at most 150 us")
 SYMBOL = "BTCUSDT"
+ORDERS = 50
 
 
 def tables(plan: Plan, peers: list[ModuleType]) -> Iterator[Table]:
     yield asyncio.run(_events(plan))
     yield _net(plan)
     yield asyncio.run(_places(plan))
+    yield asyncio.run(_halts(plan))
 
 
 def figure(contender: str, times: list[int], rounds: int, note: str = "") -> Figure:
@@ -48,7 +52,7 @@ def figure(contender: str, times: list[int], rounds: int, note: str = "") -> Fig
     )
 
 
-# -- events ----------------------------------------------------------------------------------------------------------
+# -- events -----------------------------------------------------------------------------------------------------------
 
 
 def life(number: int) -> list[bytes]:
@@ -116,7 +120,7 @@ def timed(items: list[Any], work: Callable[[Any], object]) -> list[int]:
     return times
 
 
-# -- the touch without own orders ------------------------------------------------------------------------------------
+# -- the touch without own orders -------------------------------------------------------------------------------------
 
 
 def _net(plan: Plan) -> Table:
@@ -149,21 +153,12 @@ def _net(plan: Plan) -> Table:
     return table
 
 
-# -- an order to the wire --------------------------------------------------------------------------------------------
+# -- an order to the wire ---------------------------------------------------------------------------------------------
 
 
 async def _places(plan: Plan) -> Table:
     about = "place until the last byte of the request is with the kernel, a warm connection over loopback"
     table = Table("private", "place", about, targets=[PLACE_TARGET])
-    written = 0
-    write = _SelectorSocketTransport.write
-
-    def noted(transport: Any, data: Any) -> None:
-        nonlocal written
-        write(transport, data)
-        if bytes(data[:5]) != b"HTTP/":  # the venue's answers go the same way
-            written = perf_counter_ns()
-
     times = []
     with TemporaryDirectory() as folder:
         async with LocalVenue(symbols=[SYMBOL], speed=0.0, rates=None) as venue:
@@ -174,22 +169,62 @@ async def _places(plan: Plan) -> Table:
             )
             async with trader:
                 trader._rest._budgets.clear()
-                _SelectorSocketTransport.write = noted
-                try:
-                    with quiet():
-                        for _ in range(30 if plan.quick else 1_000):
-                            answered = asyncio.ensure_future(_placed(trader))
-                            began, order = await answered
-                            times.append(written - began)
-                            await trader.cancel(order)
-                finally:
-                    _SelectorSocketTransport.write = write
+                with quiet(), requests() as written:
+                    for _ in range(30 if plan.quick else 1_000):
+                        began = perf_counter_ns()
+                        order = await trader.place(SYMBOL, "BUY", size="0.001", price="50000.0")
+                        times.append(written[0] - began)
+                        await trader.cancel(order)
+                        written.clear()
             if len(venue.account.tickets) != len(times):
                 table.wrong["csbook"] = f"{len(venue.account.tickets)} orders instead of {len(times)}"
     table.figures.append(figure("csbook", times, 1))
     return table
 
 
-async def _placed(trader: Trader) -> tuple[int, Any]:
-    began = perf_counter_ns()
-    return began, await trader.place(SYMBOL, "BUY", size="0.001", price="50000.0")
+@contextmanager
+def requests() -> Iterator[list[int]]:
+    """When each command was with the kernel, head and body in one write; what the venue says goes the same way."""
+    written: list[int] = []
+    write = _SelectorSocketTransport.write
+
+    def noted(transport: Any, data: Any) -> None:
+        write(transport, data)
+        if bytes(data[:5]) == b"POST ":
+            written.append(perf_counter_ns())
+
+    _SelectorSocketTransport.write = noted
+    try:
+        yield written
+    finally:
+        _SelectorSocketTransport.write = write
+
+
+# -- a halt -----------------------------------------------------------------------------------------------------------
+
+
+async def _halts(plan: Plan) -> Table:
+    table = Table("private", "halt", f"a trip with {ORDERS} open orders, over loopback, within the venue's limits")
+    sent, none = [], []
+    for _ in range(5 if plan.quick else 200):
+        with TemporaryDirectory() as folder:
+            async with LocalVenue(symbols=[SYMBOL], speed=0.0) as venue:
+                venue.pause()
+                for number in range(ORDERS):
+                    venue.place_by_hand(SYMBOL, "BUY", "0.001", str(50_000 + number))
+                keys = Credentials(venue.api_key, venue.api_secret)
+                async with Trader(
+                    "coinswitch", credentials=keys, rest_url=venue.rest_url, ws_url=venue.ws_url, state_dir=folder
+                ) as trader:
+                    known = len(trader.account.open_orders())
+                    with quiet(), requests() as written:
+                        began = perf_counter_ns()
+                        await trader.halt("bench")
+                        ended = perf_counter_ns()
+                    sent.append(written[0] - began)
+                    none.append(ended - began)
+                    if known != ORDERS or venue.account.open_orders:
+                        table.wrong["csbook"] = f"{known} orders were known, {len(venue.account.open_orders)} are left"
+    table.figures.append(figure("csbook: cancel_all is sent", sent, 1))
+    table.figures.append(figure("csbook: the venue shows none", none, 1))
+    return table

@@ -115,9 +115,14 @@ class Halts:
     async def _take(self, halting: Halting, step: Step) -> None:
         match step.ask:
             case Ask.CANCEL_ALL:
-                for order in self._account.open_orders():
-                    self._flag(key_of(order))
-                await self._desk.cancel_all(urgent=True)
+                sending = asyncio.ensure_future(self._desk.cancel_all(urgent=True))
+                try:
+                    await asyncio.sleep(0)  # it is on its way before anything else is done
+                    for order in self._account.open_orders():
+                        self._flag(key_of(order))
+                    await sending
+                finally:
+                    sending.cancel()
                 halting.cancelled(self._timing.now())
             case Ask.CANCEL:
                 symbol = self._symbols.get(step.order_id, "")
