@@ -202,6 +202,7 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef int catch_up(self, Py_ssize_t entry) except -1
     cdef int replay(self, Py_ssize_t entry, tuple kept) except -1
     cdef int gap(self, Py_ssize_t entry, str why) except -1
+    cdef int bound(self, Entry* e, bint anchors, bint replace) except -1
     cdef int judge_replace(self, Py_ssize_t entry, int64_t receive_time_ns) except -1
     cdef int judge_change(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int judge_snapshot(self, Py_ssize_t entry, int64_t receive_time_ns) except -1

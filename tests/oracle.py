@@ -329,8 +329,10 @@ class DiffFeed:
     not be LIVE after it.
     """
 
-    def __init__(self, book: OracleBook) -> None:
+    def __init__(self, book: OracleBook, *, bounded: bool = False) -> None:
         self.book = book
+        self.bounded = bounded  # only the prices that the snapshot covered are shown
+        self.worst: tuple[int | None, int | None] = (None, None)
         self.state = "EMPTY"
         self.buffer: list[dict[str, Any]] = []
         self.held: int | None = None  # id of a snapshot whose levels stand and that no change has joined
@@ -350,10 +352,15 @@ class DiffFeed:
         return diff["pu"] == self.last if "pu" in diff else diff["U"] == self.last + 1
 
     def _apply(self, diff: dict[str, Any]) -> None:
-        self.book.delta(diff["b"], diff["a"], diff["u"])
+        lowest, highest = self.worst
+        bids = [level for level in diff["b"] if lowest is None or self.book.read([level])[0][0] >= lowest]
+        asks = [level for level in diff["a"] if highest is None or self.book.read([level])[0][0] <= highest]
+        self.book.delta(bids, asks, diff["u"])
         self.last = diff["u"]
         self.held = None
         self.state = "CROSSED" if self.book.crossed else "LIVE"
+        if (lowest is not None and not self.book.sides[0]) or (highest is not None and not self.book.sides[1]):
+            self.state, self.buffer = "GAP", []
 
     def feed(self, diff: dict[str, Any]) -> str | None:
         if self.state in ("LIVE", "CROSSED"):
@@ -387,12 +394,18 @@ class DiffFeed:
         if kept and not self._anchors(kept[0], update):
             return "IGNORED"
         self.book.snapshot(message["bids"], message["asks"], update)
+        if self.bounded:
+            bids, asks = self.book.sides
+            self.worst = min(bids, default=None), max(asks, default=None)
         self.state, self.held, self.buffer = "SYNCING", update, []
         if not kept:
             return "BUFFERED"
         for at, diff in enumerate(kept):
             if at == 0 or self._follows(diff):
                 self._apply(diff)
+                if self.state == "GAP":
+                    self.buffer = kept[at + 1 :]
+                    return None
             elif diff["u"] > self.last:
                 self.state, self.buffer = "GAP", kept[at:]
                 return None

@@ -20,7 +20,7 @@ class Pair:
         depth = 0 if venue == "coinswitch" else None
         self.router = csbook.Router(venue, [self.book], depth=depth, **options)
         self.take = getattr(self.router, feed)
-        self.model = DiffFeed(OracleBook())
+        self.model = DiffFeed(OracleBook(), bounded=venue == "coinswitch")
         self.loose = False
 
     def feed(self, first: int, last: int, previous: int | None, bids: Any = (), asks: Any = ()) -> Outcome:

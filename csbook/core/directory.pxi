@@ -24,6 +24,9 @@ cdef struct Entry:                      # one book of a router
     int64_t ignored_since_ns
     int64_t buffered_last               # last update id in the buffer
     int64_t buffered_bytes
+    int32_t bounded                     # 1: bids, 2: asks are shown as far as the snapshot that the changes joined went
+    int64_t lowest                      # its worst bid
+    int64_t highest                     # its worst ask
     uint32_t ahead                      # the connections whose last change lies beyond a hole behind `floor`
     int64_t ahead_since_ns              # when the first of them said so
     PyObject* book                      # borrowed from Router.order

