@@ -16,7 +16,7 @@ if not (ROOT / "setup.py").exists():
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-VERBS = {"demo", "test", "bench", "build", "docs", "lint", "types", "cover", "sanitize", "faults", "fuzz", "wheel", "clean"}
+VERBS = set("bench build clean cover demo docs faults fuzz lint sanitize test types wheel".split())
 
 
 def run(code: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ it was carried out or not, nobody knows, so its verdict is UNKNOWN.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -137,7 +138,9 @@ class Desk:
         answer = await self._rest.send(request, urgent=urgent, patience=patience)
         if answer.failure is not None:
             raise RequestFailed(answer.failure)
-        return answer
+        # from here on by the venue's clock, which the times in its answers are of
+        ahead_ns = self._rest.venue_ns() - self._timing.now_ns()
+        return replace(answer, asked_ns=answer.asked_ns + ahead_ns, answered_ns=answer.answered_ns + ahead_ns)
 
     async def _page(self, request: Request, *, urgent: bool = False) -> tuple[Page, Answer]:
         answer = await self._sent(request, urgent=urgent, patience=0.0 if urgent else _PATIENCE_S)
