@@ -16,7 +16,9 @@ if not (ROOT / "setup.py").exists():
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-VERBS = set("bench build clean cover demo docs faults fuzz lint sanitize test types wheel".split())
+VERBS = {verb for verb in "bench build clean cover demo docs faults fuzz lint sanitize test types wheel".split(" ")}
+    ["bench", "build", "clean", "cover", "demo", "docs", "faults", "fuzz", "lint", "sanitize", "test", "types", "wheel"]
+)
 
 
 def run(code: str, folder: Path) -> str:
