@@ -36,7 +36,7 @@ from csbook.net.origin import http_origin, websocket_origin
 from csbook.net.private import PrivateStream
 from csbook.net.rest import Rest, RestPolicy
 from csbook.net.setting import Policy, Setting
-from csbook.net.timing import Timing
+from csbook.net.timing import Timing, VenueTiming
 from csbook.net.vigil import Vigil
 from csbook.types import Alert, Instrument, Order, OrderStatus, Portfolio, Side, State
 from csbook.venues import dialect as dialect_of
@@ -142,16 +142,17 @@ class Trader:
             on_alert=self._alert,
         )
         self._desk = Desk(self._rest, self._trading, timing)
-        self._halts = Halts(self._desk, self.account, timing, took=self._took, tell=self._tell, ask=self._ask)
+        theirs = self._theirs = VenueTiming(timing, self._rest.venue_ns)  # what the account reckons in
+        self._halts = Halts(self._desk, self.account, theirs, took=self._took, tell=self._tell, ask=self._ask)
         self._fallback = Fallback(self._budgets("open_orders", "positions", "balances"))
-        self._polling = Polling(self._desk, self.account, self._fallback, timing, took=self._took, tell=self._tell)
+        self._polling = Polling(self._desk, self.account, self._fallback, theirs, took=self._took, tell=self._tell)
         resolver = Resolver(self._budgets("order")["order"])
-        self._resolving = Resolving(self._desk, self.account, resolver, timing, took=self._took, tell=self._tell)
+        self._resolving = Resolving(self._desk, self.account, resolver, theirs, took=self._took, tell=self._tell)
         self._commands = Commands(
             self._desk,
             self.account,
             self._resolving,
-            timing,
+            theirs,
             took=self._took,
             tell=self._tell,
             ask=self._ask,
@@ -413,7 +414,7 @@ class Trader:
         self._demand_open()
         try:
             snapshot = await self._desk.portfolio()
-            self._took(self.account.reconcile(snapshot, self._timing.now_ns()))
+            self._took(self.account.reconcile(snapshot, self._theirs.now_ns()))
         except RequestFailed as error:
             raise error_of(error.failure, "portfolio") from None
         positions = tuple(position for position in self.account.positions.values() if position.size or position.legs)
@@ -507,7 +508,7 @@ class Trader:
 
     def _reports(self, events: list[PrivateEvent]) -> None:
         self._counts["events"] += 1
-        now_ns = self._timing.now_ns()
+        now_ns = self._theirs.now_ns()
         for event in events:
             kind = type(event)
             if kind is Unknown or kind is KeyExpired:

@@ -162,7 +162,9 @@ class Desk:
         answer = await self._rest.send(request, urgent=urgent, patience=patience)
         if answer.failure is not None:
             raise RequestFailed(answer.failure)
-        return answer
+        # from here on by the venue's clock, which the times in its answers are of
+        ahead_ns = self._rest.venue_ns() - self._timing.now_ns()
+        return replace(answer, asked_ns=answer.asked_ns + ahead_ns, answered_ns=answer.answered_ns + ahead_ns)
 
     async def _page(self, request: Request, *, urgent: bool = False) -> tuple[Page, Answer]:
         """One list of the table, all its parts together."""

@@ -46,6 +46,7 @@ _LARGEST = 16 * 1024 * 1024  # bytes of an answer
 _MARGIN_S = 0.5  # added to each window of a limit: requests do not all take equally long to arrive
 _TOLD_OFFSET_NS = 1_000_000_000  # a clock that is further off is told
 _SIGNATURE = re.compile("signature=[0-9A-Za-z]+")
+_STEP_NS = 250_000_000  # what is less is the way's, not the clock's
 _STALE_NS = 5_000_000_000  # a timestamp that was further off explains a 401
 
 
@@ -81,6 +82,8 @@ class Rest:
         self.lost = 0  # outcomes left open
         self.rate_refusals = 0
         self.offset_ns = 0  # the server's time minus this machine's
+        self._ahead_ns: int | None = None  # the server's time minus the monotonic clock
+        self._latest_ns = 0
         self._trading = trading
         self._credentials = credentials
         self._origin = origin
@@ -337,6 +340,16 @@ class Rest:
 
     # -- clock and key ----------------------------------------------------------------------------------------------
 
+    def venue_ns(self) -> int:
+        """The venue's wall time as it was last asked for; it goes on with the monotonic clock and never goes back.
+
+        Before it was asked, and where the venue does not tell it, this machine's.
+        """
+        ahead_ns = self._ahead_ns
+        now_ns = self._timing.now_ns() if ahead_ns is None else self._timing.clock.monotonic_ns() + ahead_ns
+        self._latest_ns = max(self._latest_ns, now_ns)
+        return self._latest_ns
+
     async def _compare(self, tries: int | None = None) -> Failure | None:
         """Ask the server's time, over the connection of the commands."""
         request = self._trading.server_time()
@@ -352,6 +365,10 @@ class Rest:
                 except BadMessage as error:
                     return Failure(Verdict.REJECTED, str(error), answer.status)
                 self._compared(server_ns - (answer.asked_ns + answer.answered_ns) // 2)
+                took_ns = answer.answered_ns - answer.asked_ns
+                ahead_ns = server_ns + took_ns // 2 - self._timing.clock.monotonic_ns()
+                if self._ahead_ns is None or abs(ahead_ns - self._ahead_ns) > _STEP_NS:
+                    self._ahead_ns = ahead_ns
                 return None
             if failure.verdict not in (Verdict.UNSENT, Verdict.UNKNOWN) or left == 1:
                 break

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from csbook.clock import Clock, LiveClock
 
-__all__ = ["Later", "Timing"]
+__all__ = ["Later", "Timing", "VenueTiming"]
 
 
 class Later(Protocol):
@@ -66,3 +66,16 @@ class Timing:
     async def _call(self, seconds: float, callback: Callable[[], object]) -> None:
         await self.sleep(seconds)
         callback()
+
+
+class VenueTiming(Timing):
+    """The same, with the venue's wall time: what is compared with the venue's own times must not be this machine's."""
+
+    __slots__ = ("_now_ns",)
+
+    def __init__(self, timing: Timing, now_ns: Callable[[], int]) -> None:
+        super().__init__(timing.clock, timing.sleep)
+        self._now_ns = now_ns
+
+    def now_ns(self) -> int:
+        return self._now_ns()

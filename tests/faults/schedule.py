@@ -362,6 +362,8 @@ class Schedule:
         if trader.halted:
             trader.rearm()
         await self._last_look(trader)
+        if not trader.account.exposure(SYMBOL).settled:
+            await self._last_look(trader)  # the first one showed that an order was gone, and it was asked for
         self._raise()
         self.equal()
         self.outside = self._hands_open()
@@ -371,11 +373,12 @@ class Schedule:
 
     async def _last_look(self, trader: Trader) -> None:
         """Once more, since an order that has just been asked for is part of no snapshot yet."""
-        snapshots = trader.stats()["snapshots"]
         await asyncio.sleep(1.5)
         trader._ask()
+        # one that is under way was asked for before
+        wanted = trader.stats()["snapshots"] + (1 if trader._fallback._asked is None else 2)
         for _ in range(400):
-            if trader.stats()["snapshots"] > snapshots and self._calm(trader):
+            if trader.stats()["snapshots"] >= wanted and self._calm(trader):
                 return
             await asyncio.sleep(0.5)
         raise Divergence(f"no snapshot: {trader.stats()} {trader._fallback.mode} {trader.account.to_resolve}")

@@ -534,3 +534,25 @@ async def test_nothing_secret_shows(caplog: pytest.LogCaptureFixture) -> None:
     assert "<hidden>" in text
     for word in secrets:
         assert word not in text
+
+
+async def test_the_venues_time_goes_on_whatever_this_machine_says() -> None:
+    time = StandingTime()
+    async with stand(time, warm_every=1e9) as (venue, bench):
+        rest = bench.rest
+        assert abs(rest.venue_ns() - time.clock.now_ns()) < 2_000_000  # told in ms
+        venue.offset_ms = 90_000
+        before = rest.venue_ns()
+        await rest._compare()
+        assert abs(rest.venue_ns() - before - 90_000_000_000) < 2_000_000
+        time.clock.advance(1_000_000_000)
+        assert abs(rest.venue_ns() - before - 91_000_000_000) < 2_000_000
+        venue.offset_ms = 90_100  # the way's, not the clock's
+        await rest._compare()
+        assert abs(rest.venue_ns() - before - 91_000_000_000) < 2_000_000
+        venue.offset_ms = 0
+        latest = rest.venue_ns()
+        await rest._compare()
+        assert rest.venue_ns() == latest  # it stands rather than go back
+        time.clock.advance(100_000_000_000)
+        assert abs(rest.venue_ns() - time.clock.now_ns()) < 2_000_000

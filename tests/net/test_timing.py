@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from csbook.net.timing import Timing
+from csbook.clock import TapeClock
+from csbook.net.timing import Timing, VenueTiming
 from standing import StandingTime
 
 
@@ -82,3 +83,9 @@ async def test_later(standing: bool) -> None:
     await time.move(0.001)
     await asyncio.sleep(0.01)
     assert called == [1]
+
+
+def test_the_venues_time_is_another_wall_time_by_the_same_clock() -> None:
+    timing = Timing(TapeClock(5))
+    theirs = VenueTiming(timing, lambda: 77)
+    assert (theirs.now_ns(), theirs.now(), theirs.sleep) == (77, timing.now(), timing.sleep)
