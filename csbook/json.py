@@ -8,13 +8,14 @@ integer beyond 64 bits as float, nothing after the value. No other import of csb
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import accumulate
 from json.decoder import JSONDecodeError, JSONDecoder
 from json.encoder import JSONEncoder
 from math import isinf
 from typing import Any
 
-__all__ = ["JSONDecodeError", "dumps", "loads", "plain_dumps", "plain_loads"]
+__all__ = ["JSONDecodeError", "Literal", "dumps", "loads", "plain_dumps", "plain_loads"]
 
 MAX_NESTING = 1024
 SHALLOW = 200  # containers that the standard library's recursion can take, wherever it is called from
@@ -153,9 +154,33 @@ def _scalar(text: str, at: int) -> tuple[Any, int]:
         raise JSONDecodeError(str(refusal), text, at) from None
 
 
+class Literal:
+    """JSON text that ``dumps`` writes as it stands: a decimal number that must keep its digits."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Literal({self.text!r})"
+
+
 def plain_dumps(value: Any) -> bytes:
     """``dumps`` by the standard library."""
-    return _ENCODER.encode(value).encode()
+    return _written(value).encode()
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Literal):
+        return value.text
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("a key of JSON is a str")
+        return "{" + ",".join(f"{_ENCODER.encode(key)}:{_written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return _ENCODER.encode(value)
 
 
 def _choose() -> tuple[Any, Any]:
@@ -163,7 +188,13 @@ def _choose() -> tuple[Any, Any]:
         import orjson
     except ImportError:
         return plain_loads, plain_dumps
-    return orjson.loads, orjson.dumps
+
+    def literal(value: Any) -> orjson.Fragment:
+        if isinstance(value, Literal):
+            return orjson.Fragment(value.text)
+        raise TypeError(f"{type(value).__name__} has no JSON")
+
+    return orjson.loads, partial(orjson.dumps, default=literal)
 
 
 _loads, _dumps = _choose()
@@ -175,6 +206,9 @@ def loads(payload: bytes | bytearray | memoryview | str) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON in UTF-8 of dicts with str keys, lists, tuples, str, int of 64 bits, bool and None. O(n)."""
+    """Compact JSON in UTF-8 of dicts with str keys, lists, tuples, str, int of 64 bits, bool, None and Literal.
+
+    Raises TypeError for a key that is no str. O(n).
+    """
     result: bytes = _dumps(value)
     return result

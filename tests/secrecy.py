@@ -25,7 +25,7 @@ MOST_TEXT = 4_000_000  # characters of one test that are searched
 CSBOOK = str(Path(__file__).resolve().parents[1] / "csbook")
 
 secrets: set[str] = set()  # of the test that runs
-shown: list[str] = []
+shown: dict[str, None] = {}  # in the order of their first time
 lasting: set[str] = set()  # of fixtures that serve more than one test
 
 
@@ -45,8 +45,8 @@ class _Listener(logging.Handler):
             text = f"{record.msg!r} {record.args!r}"
         if record.exc_info and record.exc_info[1] is not None:
             text += f" {record.exc_info[1]!r}"
-            shown.extend(locals_of(record.exc_info[1]))
-        shown.append(text)
+            shown.update(dict.fromkeys(locals_of(record.exc_info[1])))
+        shown[text] = None
 
 
 def locals_of(error: BaseException | None) -> Iterator[str]:
@@ -81,7 +81,7 @@ class _Looking:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Any:
         if isinstance(error, CsbookError):
-            shown.extend(locals_of(error))
+            shown.update(dict.fromkeys(locals_of(error)))
         return self._inner.__exit__(kind, error, trace)
 
 
@@ -101,7 +101,9 @@ def leaked() -> list[str]:
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     folder = getattr(item, "funcargs", {}).get("tmp_path")
     if folder is not None:
-        shown.extend(path.read_bytes().decode("latin-1") for path in Path(folder).rglob("*tape*") if path.is_file())
+        for path in Path(folder).rglob("*tape*"):
+            if path.is_file():
+                shown[path.read_bytes().decode("latin-1")] = None
     try:
         return (yield)
     finally:
@@ -121,7 +123,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     def error_made(self: CsbookError, *args: object) -> None:
         make_error(self, *args)
-        shown.append(str(args))
+        shown[str(args)] = None
 
     def drawn(draw: Any) -> Any:
         def token(size: int) -> str:

@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -169,6 +170,19 @@ VALUES: list[Any] = [
 def test_both_write_the_same(orjson: ModuleType, value: Any) -> None:
     assert plain_dumps(value) == orjson.dumps(value)
     assert json.loads(json.dumps(value)) == standard.loads(standard.dumps(value))
+
+
+@pytest.mark.parametrize("write", [json.dumps, plain_dumps])
+def test_a_literal_keeps_its_digits(write: Callable[[Any], bytes]) -> None:
+    value = {"size": json.Literal("0.10000000000000000000000001"), "in": [json.Literal("1"), "1"]}
+    assert write(value) == b'{"size":0.10000000000000000000000001,"in":[1,"1"]}'
+
+
+@pytest.mark.parametrize("write", [json.dumps, plain_dumps])
+@pytest.mark.parametrize("value", [{1: 2}, {"a": [object()]}])
+def test_what_has_no_json(write: Callable[[Any], bytes], value: Any) -> None:
+    with pytest.raises(TypeError):
+        write(value)
 
 
 def test_what_is_used_here() -> None:

@@ -17,8 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage
 from csbook.venues import v5_rows
@@ -86,7 +85,7 @@ class BybitTrading(V5Trading):
     def login(self, credentials: Credentials, now_ms: int) -> bytes:
         expires = now_ms + _LOGIN_AHEAD_MS
         signature = signing.bybit_socket(credentials, expires)
-        return orjson.dumps({"req_id": "login", "op": "auth", "args": [credentials.api_key, expires, signature]})
+        return json.dumps({"req_id": "login", "op": "auth", "args": [credentials.api_key, expires, signature]})
 
     def converse(
         self, *, pace: Pace, confirm_within: float, login: Callable[[], bytes], place: Place

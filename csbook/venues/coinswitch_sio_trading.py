@@ -13,8 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import orjson
-
+from csbook import json
 from csbook.credentials import Credentials
 from csbook.errors import OrderRefused
 from csbook.venues.coinswitch_sio import DIALECT
@@ -29,11 +28,11 @@ _JSON = {"Content-Type": "application/json"}
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 
 
-def number(text: str, field: str) -> orjson.Fragment:
+def number(text: str, field: str) -> json.Literal:
     """Decimal text as a JSON number, untouched. Raises OrderRefused for what is none."""
     if not _NUMBER.fullmatch(text):
         raise OrderRefused(f"{field} is {text!r:.40}; expected a plain decimal number", field=field)
-    return orjson.Fragment(text)
+    return json.Literal(text)
 
 
 class SioTrading(CoinswitchTrading):
@@ -77,7 +76,7 @@ class SioTrading(CoinswitchTrading):
         if draft.price is not None:
             body["time_in_force"] = draft.time_in_force
         body["client_order_id"] = draft.client_order_id
-        return Request("place", "POST", f"{FUTURES}/order", body=orjson.dumps(body), headers=_JSON, command=True)
+        return Request("place", "POST", f"{FUTURES}/order", body=json.dumps(body), headers=_JSON, command=True)
 
     def cancel(self, symbol: str, *, order_id: str = "", client_order_id: str = "") -> Request:
         if not order_id:

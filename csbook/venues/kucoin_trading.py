@@ -20,8 +20,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
+from csbook import json
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage, OrderRefused
 from csbook.types import Instrument, OrderStatus
@@ -106,7 +105,7 @@ class KucoinTrading(Trading):
             "symbol": draft.symbol,
         }
         if self._leverage is not None:
-            body["leverage"] = orjson.Fragment(self._leverage)
+            body["leverage"] = json.Literal(self._leverage)
         body["type"] = draft.type.lower()
         if draft.price is not None:
             body["price"] = draft.price
@@ -124,7 +123,7 @@ class KucoinTrading(Trading):
             "place",
             "POST",
             ORDERS,
-            body=orjson.dumps(body),
+            body=json.dumps(body),
             headers=_JSON,
             command=True,
             cost=2,

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
+from csbook import json
 from csbook.errors import BadMessage, OrderRefused
 from csbook.types import Instrument, OrderStatus, Side
 from csbook.venues import v5_rows
@@ -130,7 +129,7 @@ class V5Trading(Trading):
             endpoint,
             "POST",
             path,
-            body=orjson.dumps(body),
+            body=json.dumps(body),
             headers=_JSON,
             command=True,
             symbol=symbol,
