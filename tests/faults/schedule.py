@@ -91,8 +91,8 @@ class Schedule:
             self.venue, self.folder = venue, folder
             tell = venue._exchange.tell
 
-            def told(account: Any, event: bytes) -> None:
-                tell(account, event)
+            def told(news: Any) -> None:
+                tell(news)
                 self._check()
 
             venue._exchange.tell = told  # type: ignore[method-assign]
