@@ -41,9 +41,7 @@ class Case:
     symbol: str = "BTCUSDT"
     options: dict[str, Any] = field(default_factory=dict)
     speed: float = 40.0
-    partial: bool = (
-        False  # anchored by a few levels, whose prices the market leaves: the next anchor is waited for
-    )
+    partial: bool = False  # anchored by a few levels, whose prices the market leaves: the next anchor is waited for
 
     def __str__(self) -> str:
         return f"{self.venue}{'' if self.depth is None else f'-{self.depth}'}{'-wrapped' if self.options else ''}"
