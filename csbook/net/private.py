@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from picows import WSCloseCode, WSMsgType
@@ -179,7 +180,7 @@ class PrivateStream(Link):
         self._session = self._trading.converse(
             pace=self._pace,
             confirm_within=self._setting.policy.confirm_within,
-            login=self._rest.login,
+            login=partial(self._rest.login, self._trading),
             place=self._place,
         )
         self._is_framed = self._session is not None and self._session.framed
