@@ -132,7 +132,7 @@ class Trader:
         self._state_dir = state_dir
         timing = _timing if _timing is not None else Timing()
         self._timing = timing
-        self.account = Account(own_prefix=OWN)
+        self.account = Account(own_prefix=OWN, tells_fills="fills" in self._trading.abilities)
         self.instruments: dict[str, Instrument] = {}
         self._rest = Rest(
             self._trading,
