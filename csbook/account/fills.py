@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from csbook.account.exact import ZERO, add
+from csbook.account.exact import ZERO, add, multiply
 from csbook.types import Fill
 
 __all__ = ["Fills"]
@@ -29,10 +29,12 @@ class Fills:
         "_total_realised",
         "size",
         "told_pnl",
+        "value",
     )
 
     def __init__(self) -> None:
         self.size = ZERO  # of all known fills
+        self.value = ZERO  # what they cost, price times size
         self.told_pnl = False  # the venue has told what the order realised, in part or in whole
         self._seen: dict[str, tuple[Decimal | None, Fill]] = {}
         self._realised = ZERO
@@ -52,6 +54,7 @@ class Fills:
         """A fill that is not known yet, and the order's cumulative quantity after it where that was told."""
         self._seen[self._key(fill, filled)] = (filled, fill)
         self.size = add(self.size, fill.size)
+        self.value = add(self.value, multiply(fill.price, fill.size))
         if fill.realised_pnl is not None:
             self.told_pnl = True
             self._realised = add(self._realised, fill.realised_pnl)

@@ -293,6 +293,23 @@ def test_a_venue_that_lists_fills_is_asked_for_those_that_were_lost() -> None:
     assert not account.lacks_fills(wanted) and account.listed(wanted, [lost], 14 * MS) == []
 
 
+def test_the_average_price_of_an_order_whose_fills_are_all_known() -> None:
+    account = Account()
+    account.placing(order(), 1)
+    account.apply(filled("1", "0.5", None, at=5, price="100"), 6)
+    assert account.orders["a"].average_price == 100
+    account.apply(filled("2", "1.5", None, at=6, price="102"), 7)
+    assert (status(account), account.orders["a"].average_price) == ("FILLED", D("101.5"))
+    account.apply(report("FILLED", "2", at=6, average_price=D("101.49999999")), 8)
+    assert account.orders["a"].average_price == D("101.49999999"), "the venue's own"
+    account.placing(order("b"), 1)
+    account.apply(report("PARTIALLY_FILLED", "1", at=5, client="b", average_price=D(99)), 6)
+    account.apply(filled("4", "0.25", None, at=6, client="b", price="104"), 7)
+    assert account.orders["b"].average_price == 99, "the others are not known"
+    account.apply(filled("3", "1", None, at=5, client="b", price="99"), 7)
+    assert account.orders["b"].filled == D("1.25") and account.orders["b"].average_price == 100
+
+
 def test_what_was_never_placed_or_is_not_known_to_have_ended_is_asked_for_first() -> None:
     account = Account(tells_fills=True)
     account.placing(order(), 1)

@@ -14,7 +14,7 @@ def test_a_trade_id_counts_once() -> None:
     assert fills.knows(first, D(1))
     assert fills.knows(fill("7", "1"), None), "the id alone decides"
     assert not fills.knows(fill("8", "1"), D(2))
-    assert (fills.size, len(fills)) == (1, 1)
+    assert (fills.size, fills.value, len(fills)) == (1, 100, 1)
 
 
 def test_without_a_trade_id_the_cumulative_quantity_tells_fills_apart() -> None:
