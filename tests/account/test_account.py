@@ -323,6 +323,26 @@ def test_what_was_never_placed_or_is_not_known_to_have_ended_is_asked_for_first(
     assert account.lacks_fills(account.orders["a"])
 
 
+def test_an_execution_that_names_no_leg_does_not_make_an_order_of_one() -> None:
+    """In hedge mode it could be either leg's: the order's own row says which, and then its fills are asked for."""
+    account = Account(tells_fills=True)
+    bare = filled("1", "1", None, at=5)
+    assert account.apply(bare, 6) == [] and account.counts["incomplete"] == 1
+    account.apply(report("FILLED", "2", at=6, position_side="LONG"), 7)
+    assert [leg.position_side for leg in account.positions[SYMBOL].legs] == ["LONG"]
+    account.reconcile(snapshot(10, 11, orders=()), 12 * MS)
+    (wanted,) = account.to_resolve
+    account.listed(wanted, [bare, filled("2", "1", None, at=6)], 13 * MS)
+    assert (len(account.fills), account.to_resolve) == (2, ())
+
+
+def test_an_execution_makes_an_order_where_there_are_no_legs() -> None:
+    account = Account(tells_fills=True)
+    account.apply(PositionReport(SYMBOL, D(1), event_time_ns=1), 2)
+    account.apply(filled("1", "1", None, at=5), 6)
+    assert [made.position_side for made in account.orders.values()] == ["BOTH"]
+
+
 def test_a_venue_that_has_forgotten_fills_is_not_asked_for_ever() -> None:
     account = Account(tells_fills=True)
     account.placing(order(), 1)
