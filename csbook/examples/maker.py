@@ -56,7 +56,8 @@ class Maker:
                 except CsbookError as error:  # refused, rejected, halted, not sent: nothing is out that is not known
                     logging.getLogger("csbook.examples").warning("%s %s: %s", self.symbol, side, error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), EVERY_S)
+                async with asyncio.timeout(EVERY_S):
+                    await self._news.wait()
             self._news.clear()
 
     def quotes(self) -> dict[Side, Decimal]:

@@ -173,10 +173,12 @@ def test_a_parsed_change_that_waited_leaves_nothing_to_the_next(odd: bool) -> No
     book = router.books["BTCUSDT"]
     waits = diff(11, 20, 10, [["98", "5"]]) | ({"zz": "\\"} if odd else {})
     assert router.feed(dump(stream("btcusdt@depth", waits))) is Outcome.BUFFERED
-    assert router.feed(dump(stream("btcusdt@depth20", seed_depth(15, [["100", "1"]], [])))) is Outcome.APPLIED
-    assert book.bids().tolist() == [[100, 1], [98, 5]]
+    assert (
+        router.feed(dump(stream("btcusdt@depth20", seed_depth(15, [["100", "1"], ["9", "1"]], [])))) is Outcome.APPLIED
+    )
+    assert book.bids().tolist() == [[100, 1], [98, 5], [9, 1]]
     assert router.feed(dump(stream("btcusdt@depth", diff(21, 30, 20, [["97", "7"]])))) is Outcome.APPLIED
-    assert book.bids().tolist() == [[100, 1], [98, 5], [97, 7]]
+    assert book.bids().tolist() == [[100, 1], [98, 5], [97, 7], [9, 1]]
     assert router.counts["declined"] == 2 * odd
 
 

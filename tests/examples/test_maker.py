@@ -77,6 +77,23 @@ async def until(true: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_the_end_is_not_lost_in_news(tmp_path: Path, turns: int) -> None:
+    """It is cancelled so many turns of the loop after something happened."""
+    async with at_work(tmp_path) as (_, _, trader, maker):
+        await until(lambda: len(trader.account.open_orders()) == 2)
+        making = asyncio.create_task(maker.run())
+        await asyncio.sleep(0.02)
+        maker._news.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        making.cancel()
+        await asyncio.wait([making], timeout=2 * example.EVERY_S)
+        ended = making.done()
+        making.cancel()
+        assert ended
+
+
 def resting(venue: LocalVenue) -> dict[Side, Decimal]:
     return {order.side: order.price for order in venue.account.open_orders if order.price is not None}
 
