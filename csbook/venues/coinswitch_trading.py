@@ -60,8 +60,8 @@ class CoinswitchTrading(Trading):
     name = "coinswitch"
     title = "CoinSwitch PRO futures (unofficial WebSocket)"
     abilities = frozenset({"cancel_all", "hedge", "reduce_only"})
-    order_types = ("LIMIT", "MARKET")
-    times_in_force = ("GTC", "IOC", "FOK")
+    order_types: tuple[str, ...] = ("LIMIT", "MARKET")
+    times_in_force: tuple[str, ...] = ("GTC", "IOC", "FOK")
     limits: Mapping[str, Limit] = {
         "place": Limit(20, 60.0),
         "cancel": Limit(10, 60.0, reserve=4),

@@ -220,12 +220,14 @@ class NatsSession:
             return at
         if data[end : end + 2] != b"\r\n":
             raise BadMessage("a payload that does not end where its line says", field="payload", offset=end)
-        payload = data[body + head : end]
-        if words[1].startswith(self._depth):
-            events.append(Depth(payload))
-        else:
-            events += self._records(words[1].decode("utf-8", "replace"), payload, receive_time_ns)
+        events += self._brought(words[1], data[body + head : end], receive_time_ns)
         return end + 2
+
+    def _brought(self, subject: bytes, payload: bytes, receive_time_ns: int) -> list[Event]:
+        """What the message of a subject is."""
+        if subject.startswith(self._depth):
+            return [Depth(payload)]
+        return self._records(subject.decode("utf-8", "replace"), payload, receive_time_ns)
 
     def _records(self, subject: str, payload: bytes, receive_time_ns: int) -> list[Event]:
         reader = next((reader for begin, reader in self._readers.items() if subject.startswith(begin)), None)
@@ -246,8 +248,12 @@ class NatsSession:
         if self._greeted:
             return
         self._greeted = True
-        fields = b"".join(b",%b:%b" % (json.dumps(key), json.dumps(value)) for key, value in self._login.items())
+        fields = b"".join(b",%b:%b" % (json.dumps(key), json.dumps(value)) for key, value in self._fields().items())
         self._replies += b"CONNECT %b%b}\r\n" % (_BEGIN, fields)
+
+    def _fields(self) -> Mapping[str, str]:
+        """Further fields of CONNECT, at the moment when it is sent."""
+        return self._login
 
     def _error(self, text: str) -> Event:
         for subject in self._numbers:
