@@ -182,6 +182,11 @@ class LocalVenue:
     # -- where it is and who one is there
 
     @property
+    def name(self) -> str:
+        """The dialect that it speaks."""
+        return self._dialect.name
+
+    @property
     def port(self) -> int:
         return self._port
 

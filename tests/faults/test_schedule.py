@@ -8,20 +8,23 @@ import pytest
 
 from csbook.account import Account
 from csbook.account.fills import Fills
+from csbook.sim.desks import served
 from csbook.trader import Trader
 from faults.schedule import Divergence, Schedule
 
 # one leg is listed as a position is; a clock 90 s behind, and a fill that a list had seen; a list of before the fill
-FOUND = (1098, 1736, 1890)
+FOUND = {"coinswitch": (1098, 1736, 1890)}
+RUNS = [(venue, seed) for venue in served() for seed in (*range(1, 16), *FOUND.get(venue, ()))]
 
 
-@pytest.mark.parametrize("seed", [*range(1, 31), *FOUND])
-def test_the_books_are_the_same_in_the_end(seed: int) -> None:
-    Schedule(seed).run()
+@pytest.mark.parametrize(("venue", "seed"), RUNS)
+def test_the_books_are_the_same_in_the_end(venue: str, seed: int) -> None:
+    Schedule(seed, venue).run()
 
 
-def test_a_seed_replays() -> None:
-    once, again = Schedule(7), Schedule(7)
+@pytest.mark.parametrize("venue", served())
+def test_a_seed_replays(venue: str) -> None:
+    once, again = Schedule(7, venue), Schedule(7, venue)
     once.run()
     again.run()
     assert once.done == again.done and len(once.notes) > 20
