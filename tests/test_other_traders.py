@@ -6,6 +6,8 @@ markets are not served. A run without ccxt skips.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -17,6 +19,7 @@ pytest.importorskip("aiohttp")
 
 from csbook.sim import LocalVenue, Terms
 from csbook.types import OrderStatus, Side
+from scripted import until
 from test_other_clients import replaced
 
 MARKET = "BTC/USDT:USDT"
@@ -24,9 +27,12 @@ D = Decimal
 
 
 @asynccontextmanager
-async def ccxt_at(name: str, exchange: str, **options: Any) -> AsyncIterator[tuple[LocalVenue, Any]]:
+async def ccxt_at(
+    name: str, exchange: str, part: str = "ccxt.async_support", **options: Any
+) -> AsyncIterator[tuple[LocalVenue, Any]]:
     """A venue that stands still, and ccxt with its keys."""
-    ccxt = pytest.importorskip("ccxt.async_support", reason="ccxt is not installed")
+    ccxt = pytest.importorskip(part, reason="ccxt is not installed")
+    logging.getLogger("ccxt").setLevel(logging.INFO)  # below that it shows what nobody may see
     async with LocalVenue(name, symbols=["BTCUSDT"], speed=0, **options) as venue:
         venue.pause()
         client = getattr(ccxt, exchange)(
@@ -107,3 +113,34 @@ async def test_ccxt_changes_the_position_mode_at_binance() -> None:
         assert sorted((row["side"], exact(row["contracts"]), row["hedged"]) for row in rows) == [
             ("long", D("0.002"), True), ("short", D("0.002"), True),
         ]  # fmt: skip
+
+
+async def test_ccxt_hears_of_its_orders_at_binance() -> None:
+    async with ccxt_at("binance", "binanceusdm", "ccxt.pro") as (venue, client):
+        told: dict[str, list[Any]] = {"orders": [], "trades": []}
+
+        async def read(kind: str, watch: Any) -> None:
+            while True:
+                told[kind] += await watch(MARKET)
+
+        reading = [
+            asyncio.ensure_future(read("orders", client.watch_orders)),
+            asyncio.ensure_future(read("trades", client.watch_my_trades)),
+        ]
+        try:
+            await until(lambda: len(venue._streams.connections) > 0, 20.0)
+            (bid, _), *_ = venue.final_book("BTCUSDT", 1)[0]
+            made = await client.create_order(MARKET, "limit", "buy", 0.01, float(bid) - 10)
+            venue.cross(made["id"], "0.004")
+            await client.cancel_order(made["id"], MARKET)
+            await until(lambda: any(each["status"] == "canceled" for each in told["orders"]), 10.0)
+            last = told["orders"][-1]
+            assert (last["id"], exact(last["filled"])) == (made["id"], D("0.004"))
+            fill = venue.account.fills[0]
+            trade = next(each for each in told["trades"] if each["fee"])
+            found = trade["id"], exact(trade["price"]), exact(trade["amount"]), exact(trade["fee"]["cost"])
+            assert found == (fill.trade_id, fill.price, fill.size, fill.commission)
+        finally:
+            for task in reading:
+                task.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
