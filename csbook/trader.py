@@ -265,7 +265,7 @@ class Trader:
             on_reports=self._events.reports,
             on_lost=self._lost,
             on_restored=self._restored,
-            on_message=self._events.message,
+            on_message=self._events.message if private_shapes(self._trading.name) else None,
             on_alert=self._alert,
         )
 
@@ -347,8 +347,8 @@ class Trader:
     async def amend(self, order: Order | str, *, size: Amount | None = None, price: Amount | None = None) -> Order:
         """Give a resting order another price, or less size, where the venue can; say how it then stands.
 
-        Raises as ``place`` does. OrderRefused too for more size: that is a new order's business. Where nobody knows the
-        outcome the order comes back as it is known.
+        Raises as ``place`` does. OrderRefused too for more size, which is a new order's business, and while another
+        change of it is under way. Where nobody knows the outcome the order comes back as it is known.
         """
         self._demand_open()
         self._killswitch.admit()

@@ -158,7 +158,9 @@ class Entry:
         told = report.filled
         size = order.size
         newer = report.event_time_ns >= order.event_time_ns
-        if report.size is not None and report.size != size and (newer or report.size > size > order.filled):
+        if newer and report.event_time_ns == order.event_time_ns and _RANK[word] < _RANK[self.word]:
+            newer = self.inferred  # of one moment, and what it had come to by then is known
+        if newer and report.size is not None:
             size = report.size
         if word is FILLED and told is None:
             told = size

@@ -24,7 +24,10 @@ from csbook.sim.recording import Deal
 from csbook.sim.tickets import Draft, Ticket, plain, price_of, size_of
 from csbook.types import Fill, OrderStatus, Side
 
-__all__ = ["DEFAULT", "FIRST_ORDER_ID", "MOST_MARKET_UNITS", "MOST_UNITS", "Exchange", "News", "OrderRules", "Refusal"]
+__all__ = [
+    "DEFAULT", "FIRST_ORDER_ID", "HIGHEST_PRICE", "MOST_MARKET_UNITS", "MOST_UNITS", "Exchange", "News", "OrderRules",
+    "Refusal",
+]  # fmt: skip
 
 DEFAULT = "default"
 FIRST_ORDER_ID = 8_000_001
@@ -67,6 +70,7 @@ class OrderRules:
     refuses_at_once: bool = False  # a post-only order that would take, or a FOK that cannot fill; else they end
     min_notional: Decimal = Decimal(0)  # of a LIMIT order at its price, unless it may only reduce
     ids_come_back: bool = False  # a client order id may be used again when its order has ended
+    names_orders: bool = False  # an order that comes without one is given a client order id
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,18 +305,18 @@ class Exchange:
         if first is not None and (first.open or not self._rules.ids_come_back):
             text = f"client_order_id {draft.client_order_id!r} was used before, for order {first.id}"
             raise Refusal(422, text, "duplicate")
-        now = self._clock.now_ns()
+        now, order_id = self._clock.now_ns(), self._last_id + 1
         ticket = Ticket(
             account=account,
             instrument=instrument,
-            id=self._last_id + 1,
+            id=order_id,
             side=draft.side,
             type=draft.type,
             time_in_force=draft.time_in_force,
             size=size,
             price=price,
             reduce_only=draft.reduce_only,
-            client_order_id=draft.client_order_id,
+            client_order_id=draft.client_order_id or (f"web_{order_id}" if self._rules.names_orders else ""),
             position_side=draft.position_side,
             created_ns=now,
             updated_ns=now,

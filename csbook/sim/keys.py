@@ -17,12 +17,13 @@ LIFE_S = 3600.0  # of a listenKey, from its last renewal on
 class ListenKeys:
     """The live keys of all accounts. A key is shown nowhere but in the answer that makes it.
 
-    ``renewed`` is called when one was made or extended.
+    ``renewed`` is called when one was made or extended, ``ended`` with those that somebody gave back.
     """
 
     def __init__(self, clock: Clock, life_s: float = LIFE_S) -> None:
         self.life_s = life_s
         self.renewed: Callable[[], None] = lambda: None
+        self.ended: Callable[[list[str]], None] = lambda keys: None
         self._clock = clock
         self._keys: dict[str, tuple[Account, int]] = {}  # until, monotonic ns
 
@@ -45,6 +46,10 @@ class ListenKeys:
         for key in live:
             self._keys[key] = (account, self._until())
         self.renewed()
+
+    def give_back(self, account: Account) -> None:
+        """No key of the account is good any longer, since it says so."""
+        self.ended(self.expire(account))
 
     def owner(self, key: str) -> Account | None:
         """Whose key it is; None: it is unknown, or no longer good."""

@@ -41,6 +41,7 @@ class Streams:
         self._opened: dict[str, int] = {}
         self._over: set[Connection] = set()  # whose key has expired
         keys.renewed = self._renewed
+        keys.ended = self._close
 
     def name(self, account: Account | None) -> str:
         """What faults know the account's next stream by; "" as long as nobody has logged in."""

@@ -204,3 +204,12 @@ def test_the_least_notional_and_ids_that_come_back() -> None:
     made.exchange.cancel(order)
     again = made.place("a", "BUY", 100, 10, client_order_id="one")
     assert made.exchange.find(made.account("a"), "", "one") is again
+
+
+def test_an_order_that_nobody_has_named_is_named_where_the_venue_does() -> None:
+    made, _ = pit(OrderRules(names_orders=True))
+    order, named = made.place("a", "BUY", 99, 10), made.place("a", "BUY", 99, 10, client_order_id="mine")
+    assert (order.client_order_id, named.client_order_id) == (f"web_{order.id}", "mine")
+    assert made.exchange.find(made.account("a"), "", f"web_{order.id}") is order
+    made, _ = pit()
+    assert made.place("a", "BUY", 99, 10).client_order_id == ""

@@ -45,3 +45,14 @@ def test_keys_end_on_demand() -> None:
     assert keys.owner(c) is other
     assert keys.expire() == [c]
     assert keys.owner("") is None
+
+
+def test_keys_that_are_given_back() -> None:
+    keys = ListenKeys(TapeClock())
+    mine, other = Account("mine"), Account("other")
+    ended: list[list[str]] = []
+    keys.ended = ended.append
+    key, foreign = keys.new(mine), keys.new(other)
+    keys.give_back(mine)
+    assert ended == [[key]]
+    assert keys.owner(key) is None and keys.owner(foreign) is other

@@ -9,6 +9,7 @@ from csbook.sim.desk import Desk
 __all__ = ["desk_of", "served"]
 
 _PLACES = {
+    "binance": "binance",
     "bybit": "bybit",
     "coinswitch": "coinswitch",
 }
