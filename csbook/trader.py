@@ -25,7 +25,6 @@ from csbook.guard.fallback import Fallback
 from csbook.guard.killswitch import Cause, KillSwitch
 from csbook.guard.latchfile import LatchFault, LatchFile, latch_path, state_directory
 from csbook.guard.resolve import Resolver
-from csbook.guard.schema import SchemaMonitor
 from csbook.guard.tripwire import Tripwire, Tripwires
 from csbook.net.agenda import Agenda
 from csbook.net.commands import Commands, error_of, key_of
@@ -163,7 +162,7 @@ class Trader:
         self._vigil = Vigil(self.account, Tripwires(rules), timing, tell=self._tell, halt=self._halt)
         self._events = Events(
             self.account,
-            SchemaMonitor(private_shapes(venue)),
+            private_shapes(venue),
             theirs,
             took=self._took,
             alert=self._alert,

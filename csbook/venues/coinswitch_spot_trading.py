@@ -207,7 +207,7 @@ class SpotTrading(SioTrading):
             reports = []
             for row in _rows(_data(message), "holdings"):
                 asset, free, blocked = _held(row)
-                if asset == quote or not free + blocked:
+                if asset in (quote, "INR") or not free + blocked:  # rupees are no pair's base
                     continue
                 entry = optional(row, "buy_average_price") if quote == "INR" else None
                 pair = symbol({"symbol": f"{asset}/{quote}"}, "symbol")
