@@ -215,6 +215,8 @@ class Trader:
             self._tell(self._killswitch.load(self._timing.now_ns()))
             await self._learn()
             if self._trading.stream_lacks:  # the account is polled, as while a stream is lost
+                text = f"{self._trading.name} has no private stream: {self._trading.stream_lacks}"
+                self._alert(Alert("degrade", text))
                 self._tell(self._fallback.lost(self._timing.now()))
             else:
                 self._stream = self._private()
