@@ -25,7 +25,6 @@ from csbook.guard.fallback import Fallback
 from csbook.guard.killswitch import Cause, KillSwitch
 from csbook.guard.latchfile import LatchFault, LatchFile, latch_path, state_directory
 from csbook.guard.resolve import Resolver
-from csbook.guard.schema import SchemaMonitor
 from csbook.guard.tripwire import Tripwire, Tripwires
 from csbook.net.agenda import Agenda
 from csbook.net.commands import Commands, error_of, key_of
@@ -163,7 +162,7 @@ class Trader:
         self._vigil = Vigil(self.account, Tripwires(rules), timing, tell=self._tell, halt=self._halt)
         self._events = Events(
             self.account,
-            SchemaMonitor(private_shapes(venue)),
+            private_shapes(venue),
             theirs,
             took=self._took,
             alert=self._alert,
@@ -216,6 +215,8 @@ class Trader:
             self._tell(self._killswitch.load(self._timing.now_ns()))
             await self._learn()
             if self._trading.stream_lacks:  # the account is polled, as while a stream is lost
+                text = f"{self._trading.name} has no private stream: {self._trading.stream_lacks}"
+                self._alert(Alert("degrade", text))
                 self._tell(self._fallback.lost(self._timing.now()))
             else:
                 self._stream = self._private()
@@ -265,7 +266,7 @@ class Trader:
             on_reports=self._events.reports,
             on_lost=self._lost,
             on_restored=self._restored,
-            on_message=self._events.message if private_shapes(self._trading.name) else None,
+            on_message=self._events.message,
             on_alert=self._alert,
         )
 

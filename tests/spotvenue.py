@@ -43,6 +43,11 @@ class Feed:
         for sid, _ in list(self.server.manager.get_participants(self.namespace, None)):
             await self.server.disconnect(sid, namespace=self.namespace)
 
+    async def hang_up(self) -> None:
+        """End the connections under Socket.IO."""
+        for sid in list(self.server.eio.sockets):
+            await self.server.eio.disconnect(sid)
+
 
 class SpotVenue:
     """Both sockets and the REST of one account, whose orders and holdings a test sets."""

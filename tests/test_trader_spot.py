@@ -20,7 +20,7 @@ from csbook.net.setting import Policy
 from csbook.trader import Trader
 from csbook.types import OrderStatus
 from scripted import until
-from spotvenue import BALANCES, ORDERS, SpotVenue, spot_venue
+from spotvenue import BALANCES, SpotVenue, spot_venue
 
 pytest.importorskip("cryptography", reason="Ed25519 needs the package cryptography")
 
@@ -130,12 +130,13 @@ async def test_an_update_that_says_too_little_is_a_hint(tmp_path: Path, payload:
         assert trader._stream is not None and trader._stream.reconnects == 0
 
 
-async def test_one_feed_lost_is_the_stream_lost_until_it_is_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rudely", [False, True])
+async def test_one_feed_lost_is_the_stream_lost_until_it_is_back(tmp_path: Path, rudely: bool) -> None:
     async with trading(tmp_path) as (venue, trader):
         alerts: list[str] = []
         trader.on_alert(lambda alert: alerts.append(alert.text))
         venue.holdings[0]["main_balance"] = 5  # nobody tells
-        await venue.balances.kick()
+        await (venue.balances.hang_up() if rudely else venue.balances.kick())
         await until(lambda: trader.account.balances["INR"].wallet == 5)
         await until(lambda: any("back and the account reconciled" in text for text in alerts))
         assert any("stream is lost; the account is polled" in text for text in alerts)
@@ -236,4 +237,3 @@ def test_settings_are_named() -> None:
     ):  # fmt: skip
         with pytest.raises(UsageError, match=words):
             csbook.trade("coinswitch-sio-spot", credentials=KEYS, settings=settings)
-    assert ORDERS != BALANCES

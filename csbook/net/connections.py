@@ -63,12 +63,13 @@ class Connections:
             async with asyncio.TaskGroup() as group:
                 for stream in self.streams:
                     group.create_task(stream.open())
-        except BaseExceptionGroup as failures:
-            # the others say the same of another connection, or were given up
-            failure = failures.exceptions[0]
+        except BaseException as error:
+            await self.close("not opened")
+            if not isinstance(error, BaseExceptionGroup):
+                raise
+            failure = error.exceptions[0]  # the others say the same of another connection, or were given up
         else:
             return
-        await self.close("not opened")
         raise failure
 
     @property

@@ -99,15 +99,16 @@ class Desk:
     async def _cancel_each(self, symbol: str | None, urgent: bool) -> tuple[str, ...]:
         """All at once; one that has ended meanwhile is no failure."""
         orders, _, _ = await self.open_orders(symbol, urgent=urgent)
-        ids = [order.order_id for order in orders if not order.canceling]
-        cancels = (self.cancel(symbol or "", order_id=each, urgent=urgent) for each in ids)
+        open_ = [(order.symbol, order.order_id) for order in orders if not order.canceling]
+        cancels = (self.cancel(whose, order_id=each, urgent=urgent) for whose, each in open_)
         ended = await asyncio.gather(*cancels, return_exceptions=True)
         for error in ended:
             if isinstance(error, RequestFailed) and error.failure.verdict in (Verdict.NOT_FOUND, Verdict.REJECTED):
                 continue
             if isinstance(error, BaseException):
                 raise error
-        return tuple(each for each, error in zip(ids, ended, strict=True) if not isinstance(error, RequestFailed))
+        failed = (isinstance(error, RequestFailed) for error in ended)
+        return tuple(each for (_, each), gone in zip(open_, failed, strict=True) if not gone)
 
     # -- questions: asked again where they fail ---------------------------------------------------------------------
 

@@ -2,12 +2,12 @@
 
 A report is applied; one that names no symbol is first joined with the order that the account knows by its id. Whatever
 leaves open what happened (a hint, a message that is malformed or refused, an order that nobody knows) asks for the
-account, which then is the truth. Each message is held against the shape that it should have.
+account, which then is the truth. Each message is held against the shape that it should have, where one is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,18 +19,22 @@ from csbook.net.timing import Timing
 from csbook.types import Alert
 from csbook.wire.private import Hint, KeyExpired, OrderReport
 from csbook.wire.session import Malformed, Unknown
+from csbook.wire.shape import Shape
 from csbook.wire.userdata import PrivateEvent
 
 __all__ = ["Events"]
 
 
 class Events:
-    """Those of one account. ``ask``: the account has to be asked for; ``halt``: a message has drifted too far."""
+    """Those of one account. ``ask``: the account has to be asked for; ``halt``: a message has drifted too far.
+
+    ``shapes`` by the event's name; empty: none are known, and nothing is held against them.
+    """
 
     def __init__(
         self,
         account: Account,
-        monitor: SchemaMonitor,
+        shapes: Mapping[str, Shape],
         timing: Timing,
         *,
         took: Callable[[Iterable[Change]], object],
@@ -40,7 +44,8 @@ class Events:
     ) -> None:
         self.count = 0
         self.hints = 0
-        self.monitor = monitor
+        self.monitor = SchemaMonitor(shapes)
+        self._knows_shapes = bool(shapes)
         self._account = account
         self._timing = timing
         self._took = took
@@ -74,6 +79,8 @@ class Events:
 
     def message(self, message: Any, receive_time_ns: int) -> None:
         """A message as it came, before it is read: does it still look as it should?"""
+        if not self._knows_shapes:
+            return
         name = message.get("e") if isinstance(message, dict) else None
         for drift in self.monitor.check(str(name), message):
             self._alert(drift.alert())

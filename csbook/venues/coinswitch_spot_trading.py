@@ -29,6 +29,7 @@ from csbook.errors import BadMessage, OrderRefused, UsageError
 from csbook.types import Instrument, OrderStatus, Side
 from csbook.venues.coinswitch_sio import SPOT
 from csbook.venues.coinswitch_sio_trading import SioTrading, number
+from csbook.venues.coinswitch_trading import data_of, row_of, rows_of
 from csbook.venues.trading import Draft, Limit, Page, Place, Trading, check_draft
 from csbook.wire.admission import PrivateSession
 from csbook.wire.fields import bad, decimal, exactly, ms, optional, symbol, word
@@ -177,19 +178,15 @@ class SpotTrading(SioTrading):
 
     def read_order(self, request: Request, body: bytes, receive_time_ns: int) -> Page:
         def read(message: Any) -> Page:
-            data = _data(message)
-            row = data.get("order", data) if isinstance(data, dict) else None
-            if not isinstance(row, dict):
-                raise BadMessage("the answer holds no order", field="order")
-            report, unknown = _order(row, receive_time_ns)
+            report, unknown = _order(row_of(message), receive_time_ns)
             return Page((report,), unknown=unknown)
 
         return exactly(body, read)
 
     def read_orders(self, body: bytes, receive_time_ns: int) -> Page:
         def read(message: Any) -> Page:
-            data = _data(message)
-            rows = _rows(data.get("orders") if isinstance(data, dict) else data, "orders")
+            data = data_of(message)
+            rows = rows_of(data.get("orders") if isinstance(data, dict) else data, "orders")
             found = [_order(row, receive_time_ns) for row in rows]
             unknown = tuple(dict.fromkeys(each for _, words in found for each in words))
             orders = tuple(report for report, _ in found)
@@ -205,9 +202,9 @@ class SpotTrading(SioTrading):
 
         def read(message: Any) -> tuple[PositionReport, ...]:
             reports = []
-            for row in _rows(_data(message), "holdings"):
+            for row in rows_of(data_of(message), "holdings"):
                 asset, free, blocked = _held(row)
-                if asset == quote or not free + blocked:
+                if asset in (quote, "INR") or not free + blocked:  # rupees are no pair's base
                     continue
                 entry = optional(row, "buy_average_price") if quote == "INR" else None
                 pair = symbol({"symbol": f"{asset}/{quote}"}, "symbol")
@@ -218,7 +215,7 @@ class SpotTrading(SioTrading):
 
     def read_balances(self, body: bytes, receive_time_ns: int) -> tuple[BalanceReport, ...]:
         def read(message: Any) -> tuple[BalanceReport, ...]:
-            held = (_held(row) for row in _rows(_data(message), "holdings"))
+            held = (_held(row) for row in rows_of(data_of(message), "holdings"))
             return tuple(
                 BalanceReport(asset, free + blocked, free, receive_time_ns=receive_time_ns)
                 for asset, free, blocked in held
@@ -228,7 +225,7 @@ class SpotTrading(SioTrading):
 
     def read_instruments(self, body: bytes, ticks: Mapping[str, Decimal]) -> dict[str, Instrument]:
         def read(message: Any) -> dict[str, Instrument]:
-            data = _data(message)
+            data = data_of(message)
             listed = data.get(self._exchange) if isinstance(data, dict) else None
             if not isinstance(listed, dict):
                 raise BadMessage(f"the answer holds no pairs of {self._exchange}", field=self._exchange)
@@ -269,7 +266,7 @@ class SpotTrading(SioTrading):
         if self._feed is _BALANCES:
             return [self._feed.hint]
         events: list[PrivateEvent] = []
-        data = _data(message)
+        data = data_of(message)
         if isinstance(data, dict) and "data" in data:
             data = data["data"]
         for row in data if isinstance(data, list) else [data]:
@@ -282,16 +279,6 @@ class SpotTrading(SioTrading):
 
 
 TRADING = SpotTrading()
-
-
-def _data(message: Any) -> Any:
-    return message.get("data", message) if isinstance(message, dict) else message
-
-
-def _rows(data: Any, what: str) -> list[dict[str, Any]]:
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise BadMessage(f"the answer holds no list of {what}", field=what)
-    return data
 
 
 def _step(row: Mapping[str, Any], key: str) -> Decimal:

@@ -41,7 +41,7 @@ class NatsSession:
     """One connection. See ``wire.session.Session`` for the meaning of the methods.
 
     A stream is a subject. ``depth`` is what the subjects of books begin with; ``readers`` maps the beginnings of other
-    subjects to what makes records of their payloads. ``login`` are further fields of CONNECT.
+    subjects to what makes records of their payloads.
     """
 
     __slots__ = (
@@ -51,7 +51,6 @@ class NatsSession:
         "_greeted",
         "_heartbeat",
         "_info_by",
-        "_login",
         "_need",
         "_numbers",
         "_pace",
@@ -70,7 +69,6 @@ class NatsSession:
         pace: Pace,
         depth: str,
         readers: Mapping[str, Reader],
-        login: Mapping[str, str] | None = None,
         confirm_within: float = 10.0,
         ping_interval: float = 20.0,
         ping_timeout: float = 10.0,
@@ -78,7 +76,6 @@ class NatsSession:
         self._pace = pace
         self._depth = depth.encode()
         self._readers = readers
-        self._login = dict(login or {})
         self._within = confirm_within
         self._heartbeat = Heartbeat(ping_interval, ping_timeout)
         self._buffer = bytearray()  # an operation that is not whole yet
@@ -253,7 +250,7 @@ class NatsSession:
 
     def _fields(self) -> Mapping[str, str]:
         """Further fields of CONNECT, at the moment when it is sent."""
-        return self._login
+        return {}
 
     def _error(self, text: str) -> Event:
         for subject in self._numbers:

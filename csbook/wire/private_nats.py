@@ -26,7 +26,7 @@ class PrivateNatsSession(NatsSession):
     ``login`` are the fields of CONNECT that say whose it is.
     """
 
-    __slots__ = ("_secrets", "_subjects", "_topics")
+    __slots__ = ("_login", "_subjects", "_topics")
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class PrivateNatsSession(NatsSession):
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
         )
-        self._secrets = login
+        self._login = login
         self._subjects = tuple(subjects)
         self._topics = Topics(self._subjects)
 
@@ -71,7 +71,7 @@ class PrivateNatsSession(NatsSession):
             return [Malformed(error)]
 
     def _fields(self) -> Mapping[str, str]:
-        return {name: value.reveal() for name, value in self._secrets.items()}
+        return {name: value.reveal() for name, value in self._login.items()}
 
     def _error(self, text: str) -> Event:
         event = super()._error(text)

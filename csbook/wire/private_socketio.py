@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from csbook.errors import BadMessage
 from csbook.wire.admission import Denied
 from csbook.wire.fields import load_strict
-from csbook.wire.session import Event, Malformed, News, Pace
+from csbook.wire.session import Event, News, Pace
 from csbook.wire.socketio import Load, SocketIoSession
 
 __all__ = ["PrivateSocketIoSession"]
@@ -63,17 +62,8 @@ class PrivateSocketIoSession(SocketIoSession):
     def hear(self, message: bytes) -> list[Event]:
         return self.receive(message, 0)
 
-    def receive(self, payload: bytes, receive_time_ns: int) -> list[Event]:
-        if self._attachments:
-            self._attachments -= 1
-            return []
-        try:
-            return self._packet(payload, receive_time_ns, load_strict)
-        except BadMessage as error:
-            return [Malformed(error)]
-
     def _event(self, text: bytes, receive_time_ns: int, load: Load) -> list[Event]:
-        name, payload = self._named(load(text))
+        name, payload = self._named(load_strict(text))
         is_answer = isinstance(payload, dict) and "success" in payload
         if not is_answer or payload["success"] is not False:
             self._ready = True
