@@ -10,13 +10,14 @@ or not, is told after every word on an order, and the wallet after every executi
 Settled here, where the sheet is silent: ``cursor`` is opaque text that names the last row of a page. Open orders go by
 the time at which they were made, closed ones by that of their end, executions by their own, the newest first, and a
 list without times reaches back for seven days. Sizes and prices are texts; one off the grid is 10001, as is an order
-on a leg that the account's mode has not. What would need a trigger, and the mode itself, cannot be changed.
+on a leg that the account's mode has not. There are no conditional orders, and leverage is the venue's to set.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -44,6 +45,7 @@ OPERATIONS: dict[tuple[str, str], str] = {
     ("GET", "/v5/order/history"): "history",
     ("GET", "/v5/execution/list"): "executions",
     ("GET", "/v5/position/list"): "positions",
+    ("POST", "/v5/position/switch-mode"): "mode",
     ("GET", "/v5/account/wallet-balance"): "wallet",
     ("GET", "/v5/account/info"): "info",
     ("GET", "/v5/user/query-api"): "key",
@@ -51,7 +53,7 @@ OPERATIONS: dict[tuple[str, str], str] = {
 RATES: dict[str, tuple[int, float]] = {
     **dict.fromkeys(("place", "amend", "cancel", "cancel_all"), (10, 1.0)),
     **dict.fromkeys(("realtime", "history", "executions", "positions", "wallet", "info"), (50, 1.0)),
-    "key": (10, 1.0),
+    **dict.fromkeys(("mode", "key"), (10, 1.0)),
 }  # of an account
 
 # why the exchange refuses -> retCode; what is not here is a parameter
@@ -67,6 +69,7 @@ CODES = {
     "unmodified": 110043,
 }
 PARAMETER, CLOCK, KEY, SIGNATURE, TOO_MANY_ORDERS = 10001, 10002, 10003, 10004, 110020
+HOLDS, SAME_MODE, WORKS = 110024, 110025, 110028  # of a mode that is to be switched
 TOO_OFTEN, BROKEN = 10429, 10016  # with 429, and with 503
 
 WINDOW_MS = 5_000  # of a request that names none
@@ -267,6 +270,22 @@ class BybitDesk(Desk):
         else:
             raise Coded(PARAMETER, "params error: symbol or settleCoin is expected")
         return _page(asked, [(0, -at, self._position(account, holding)) for at, holding in enumerate(held)], 20, 200)
+
+    def _do_mode(self, account: Account, asked: dict[str, Any]) -> dict[str, Any]:
+        """0: one position a symbol, 3: two legs. Of all symbols at once, whatever it is asked for."""
+        if not (asked.get("symbol") or asked.get("coin")):
+            raise Coded(PARAMETER, "params error: symbol or coin is expected")
+        mode = _whole(asked, "mode", -1, 0, 3)
+        if mode not in (0, 3):
+            raise Coded(PARAMETER, "params error: mode: 0 or 3 is expected")
+        if account.terms.hedge == (mode == 3):
+            raise Coded(SAME_MODE, "Position mode is not modified")
+        if any(holding.size for holding in account.holdings.values()):
+            raise Coded(HOLDS, "a position is held: the mode cannot be switched")
+        if account.working:
+            raise Coded(WORKS, "orders are open: the mode cannot be switched")
+        account.terms = replace(account.terms, hedge=mode == 3)
+        return {}
 
     def _do_wallet(self, account: Account, asked: dict[str, Any]) -> dict[str, Any]:
         if asked.get("accountType") != "UNIFIED":

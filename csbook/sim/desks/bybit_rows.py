@@ -98,6 +98,7 @@ def order_row(ticket: Ticket) -> dict[str, Any]:
         "triggerBy": "",
         "takeProfit": "",
         "stopLoss": "",
+        "tpslMode": "UNKNOWN",
         "tpTriggerBy": "",
         "slTriggerBy": "",
         "createdTime": str(ticket.created_ns // 1_000_000),

@@ -349,6 +349,27 @@ async def test_the_legs_of_a_hedged_account() -> None:
         assert [LEGS.index(fill.position_side) for fill in venue.account.fills] == [1, 2, 1]
 
 
+async def test_the_mode_is_switched_while_nothing_is_held_or_open() -> None:
+    async with v5_customers() as (venue, customer):
+
+        async def switched(mode: object, **fields: str) -> int:
+            named = fields or {"coin": "USDT"}
+            code, _ = await customer.ask("POST", "/v5/position/switch-mode", category="linear", mode=mode, **named)
+            return int(code)
+
+        assert [await switched(mode) for mode in (0, 1, "x", None)] == [110025, 10001, 10001, 10001]
+        assert await switched(3, symbol="") == 10001
+        order_id = await customer.placed("Buy", "0.004", "61000.0")
+        assert await switched(3) == 110028
+        venue.cross(order_id)
+        assert await switched(3) == 110024
+        await customer.placed("Sell", "0.004", None)
+        assert await switched(3, symbol="BTCUSDT") == 0 and venue.account.terms.hedge
+        assert (await switched(3), len(await customer.rows(POSITIONS))) == (110025, 2)
+        await customer.placed("Sell", "0.004", None, positionIdx=2)
+        assert venue.account.positions["BTCUSDT"].size == D("-0.004")
+
+
 async def test_what_the_key_and_the_account_are() -> None:
     async with v5_customers() as (_, customer):
         code, result = await customer.ask("GET", "/v5/account/info")
