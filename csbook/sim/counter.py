@@ -47,7 +47,7 @@ class Counter:
         asked = Request(
             operation,
             request.raw_path.partition("?")[2],
-            {name.lower(): value for name, value in request.headers.items()},
+            {name.lower(): _text(value) for name, value in request.headers.items()},
             await request.read(),
         )
         fate = self.fate(operation)
@@ -76,3 +76,8 @@ class Counter:
         if request.transport is not None:
             request.transport.close()
         return web.Response()  # goes nowhere
+
+
+def _text(value: str) -> str:
+    """A header with bytes that are no text shown as such: nothing that anybody has signed."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -37,7 +37,7 @@ def owner(headers: Mapping[str, str], accounts: Iterable[Account]) -> Account:
     if not api_key:
         raise Coded(-2014, "API-key format invalid.", 401)
     for account in accounts:
-        if hmac.compare_digest(account.api_key.encode(), api_key.encode("utf-8", "surrogateescape")):
+        if hmac.compare_digest(account.api_key.encode(), api_key.encode()):
             return account
     raise Coded(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 
@@ -54,7 +54,7 @@ def check(account: Account, query: str, body: bytes, asked: Mapping[str, str], n
         raise Coded(-1021, f"Timestamp for this request was {AHEAD_MS}ms ahead of the server's time.")
     if now_ms - timestamp > window:
         raise Coded(-1021, "Timestamp for this request is outside of the recvWindow.")
-    signed = _unsigned(query).encode("utf-8", "surrogateescape") + _unsigned(body.decode("ascii")).encode()
+    signed = _unsigned(query).encode() + _unsigned(body.decode("ascii")).encode()
     right = hmac.new(account.api_secret.encode(), signed, sha256).hexdigest()
     if not hmac.compare_digest(right.encode(), asked["signature"].encode()):
         raise Coded(-1022, "Signature for this request is not valid.")
