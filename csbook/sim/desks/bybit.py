@@ -16,7 +16,7 @@ on a leg that the account's mode has not. There are no conditional orders, and l
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
@@ -215,7 +215,8 @@ class BybitDesk(Desk):
         return _ids(ticket)
 
     def _do_cancel_all(self, account: Account, asked: dict[str, Any]) -> dict[str, Any]:
-        chosen = [ticket for ticket in account.working.values() if self._chosen(asked, ticket) and not ticket.canceling]
+        about = self._about(asked)
+        chosen = [ticket for ticket in account.working.values() if about(ticket) and not ticket.canceling]
         for ticket in chosen[:MOST_OPEN]:
             if ticket.open:  # the end of another may have ended it
                 self.exchange.cancel(ticket)
@@ -223,38 +224,38 @@ class BybitDesk(Desk):
 
     def _do_realtime(self, account: Account, asked: dict[str, Any]) -> dict[str, Any]:
         """Those that are open; by their ids, or with openOnly=1, those that have ended lately, too."""
-        recent = sorted(
-            (ticket for ticket in account.tickets.values() if not ticket.open), key=lambda ticket: ticket.updated_ns
-        )[-MOST_OPEN:]
-        if asked.get("orderId") or asked.get("orderLinkId"):
-            found = [ticket for ticket in (*recent, *account.working.values()) if _is_named(asked, ticket)]
-        else:
-            found = recent if asked.get("openOnly") == "1" else [*account.working.values()]
-        chosen = [(ticket.created_ns, ticket.id, ticket) for ticket in found if self._chosen(asked, ticket)]
+        about = self._about(asked)
+        named, ended = bool(asked.get("orderId") or asked.get("orderLinkId")), asked.get("openOnly") == "1"
+        found = [*account.working.values()] if named or not ended else []
+        if named or ended:
+            closed = (ticket for ticket in account.tickets.values() if not ticket.open)
+            found += sorted(closed, key=lambda ticket: ticket.updated_ns)[-MOST_OPEN:]
+        found = [ticket for ticket in found if _is_named(asked, ticket)]
+        chosen = [(ticket.created_ns, ticket.id, ticket) for ticket in found if about(ticket)]
         return _page(asked, [(at, number, rows.order_row(ticket)) for at, number, ticket in chosen], 20, 50)
 
     def _do_history(self, account: Account, asked: dict[str, Any]) -> dict[str, Any]:
-        first, last = self._span(asked)
+        (first, last), about = self._span(asked), self._about(asked, needed=False)
         chosen = [
             (ticket.updated_ns, ticket.id, rows.order_row(ticket))
             for ticket in account.tickets.values()
             if not ticket.open
             and first <= ticket.updated_ns // 1_000_000 <= last
             and _is_named(asked, ticket)
-            and self._chosen(asked, ticket, needed=False)
+            and about(ticket)
         ]
         if status := asked.get("orderStatus"):
             chosen = [each for each in chosen if each[2]["orderStatus"] == status]
         return _page(asked, chosen, 20, 50)
 
     def _do_executions(self, account: Account, asked: dict[str, Any]) -> dict[str, Any]:
-        first, last = self._span(asked)
+        (first, last), about = self._span(asked), self._about(asked, needed=False)
         chosen = [
             (int(row["execTime"]), number, row)
             for number, (ticket, row) in enumerate(self._executions.get(account.name, ()))
             if first <= int(row["execTime"]) <= last
             and _is_named(asked, ticket)
-            and self._chosen(asked, ticket, needed=False)
+            and about(ticket)
             and asked.get("execType") in (None, row["execType"])
         ]
         return _page(asked, chosen, 50, 100)
@@ -326,16 +327,17 @@ class BybitDesk(Desk):
             raise Refusal(404, f"symbol: the order is not one of {asked['symbol'][:32]!r}", "unknown_order")
         return ticket
 
-    def _chosen(self, asked: Mapping[str, Any], ticket: Ticket, *, needed: bool = True) -> bool:
-        """Whether an order is one of the symbol, or of the coin, that a list is about."""
+    def _about(self, asked: Mapping[str, Any], *, needed: bool = True) -> Callable[[Ticket], bool]:
+        """Whether an order is one of the symbol, or of the coin, that a request is about."""
         symbol, base, settle = (_text(asked, name, "") for name in ("symbol", "baseCoin", "settleCoin"))
         if symbol:
-            return self.exchange.instrument(symbol).symbol == ticket.symbol
+            wanted = self.exchange.instrument(symbol).symbol
+            return lambda ticket: ticket.symbol == wanted
         if base:
-            return ticket.symbol.removesuffix(QUOTE) == base
+            return lambda ticket: ticket.symbol.removesuffix(QUOTE) == base
         if not settle and needed:
             raise Coded(PARAMETER, "params error: symbol, baseCoin or settleCoin is expected")
-        return settle in ("", QUOTE)
+        return lambda ticket: settle in ("", QUOTE)
 
     def _span(self, asked: Mapping[str, Any]) -> tuple[int, int]:
         """The first and the last ms of a list; at most seven days."""

@@ -268,6 +268,19 @@ async def test_lists_come_in_parts_the_newest_first() -> None:
                 assert (await customer.ask("GET", path, query=query))[0] == 10001, wrong
 
 
+@pytest.mark.parametrize("path", [REALTIME, HISTORY, EXECUTIONS])
+async def test_what_a_list_is_about_is_looked_at_where_it_is_empty_too(path: str) -> None:
+    async with v5_customers() as (_, customer):
+        for about, code in (
+            ("", 10001 if path == REALTIME else 0), ("&symbol=NOPE", 10001), ("&symbol=BTCUSDT", 0),
+            ("&baseCoin=BTC", 0), ("&settleCoin=USDC", 0),
+        ):  # fmt: skip
+            found, result = await customer.ask("GET", path, query=f"category=linear{about}")
+            assert found == code and (code or result["list"] == []), about
+        assert (await customer.ask("POST", CANCEL_ALL, category="linear"))[0] == 10001
+        assert (await customer.ask("POST", CANCEL_ALL, category="linear", symbol="NOPE"))[0] == 10001
+
+
 async def test_a_list_spans_seven_days() -> None:
     clock = TapeClock(START)
     day_ms = 86_400_000
