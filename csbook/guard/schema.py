@@ -276,12 +276,13 @@ class _Slot:
             slot.judge(value[name], fresh)
 
     def _judge_other(self, value: object, fresh: list[Drift]) -> None:
+        if type(value) is list and self._items is not None:  # only an array has items
+            for element in value if len(value) <= ELEMENTS_READ else value[:ELEMENTS_READ]:
+                self._items.judge(element, fresh)
+            return
         kind = kind_of(value)
         if kind not in self._field.kinds:
             self._retyped(kind, fresh)
-        elif type(value) is list and self._items is not None:
-            for element in value[:ELEMENTS_READ]:
-                self._items.judge(element, fresh)
 
     def _retyped(self, kind: Kind, fresh: list[Drift]) -> None:
         self._channel.note(fresh, self._retyped_tally(kind))

@@ -91,10 +91,10 @@ def _kind(message: Mapping[str, Any]) -> str:
 
 def decimal(message: Mapping[str, Any], key: str, *, positive: bool = False) -> Decimal:
     """A decimal number, from text or from a JSON number."""
-    value = message.get(key)
-    number = _numbers.get(value) if type(value) is str else None
-    if number is None:
-        number = _new_decimal(message, key, value, positive)
+    try:
+        number = _numbers[message[key]]
+    except (KeyError, TypeError):  # not read lately, or no text
+        number = _new_decimal(message, key, message.get(key), positive)
     if positive and number <= 0:
         raise _no_decimal(message, key, positive)
     return number
@@ -121,10 +121,11 @@ def _no_decimal(message: Mapping[str, Any], key: str, positive: bool) -> BadMess
 
 def maybe_decimal(message: Mapping[str, Any], key: str) -> Decimal | None:
     """The same; None where the message has none."""
-    value = message.get(key)
-    if type(value) is str and value in _numbers:
-        return _numbers[value]
-    return None if value is None else _new_decimal(message, key, value, False)
+    try:
+        return _numbers[message[key]]
+    except (KeyError, TypeError):  # not read lately, or no text
+        value = message.get(key)
+        return None if value is None else _new_decimal(message, key, value, False)
 
 
 def optional(message: Mapping[str, Any], key: str) -> Decimal | None:
@@ -175,10 +176,10 @@ def flag(message: Mapping[str, Any], key: str) -> bool | None:
 
 def symbol(message: Mapping[str, Any], key: str = "s") -> str:
     """A symbol, in upper case."""
-    value = message.get(key)
-    known = _symbols.get(value) if type(value) is str else None
-    if known is not None:
-        return known
+    try:
+        return _symbols[message[key]]
+    except (KeyError, TypeError):  # not read lately, or no text
+        value = message.get(key)
     if not isinstance(value, str) or not _SYMBOL.fullmatch(value):
         raise bad(message, key, "a symbol")
     if len(_symbols) >= _KEPT:

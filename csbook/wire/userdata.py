@@ -16,7 +16,6 @@ it as possible exposure. What is malformed is dropped alone, not its neighbours.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any, TypeAlias
 
 from csbook.errors import BadMessage
@@ -51,7 +50,6 @@ _STATUSES = {
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _FILLING = frozenset({"TRADE", "CALCULATED", ""})  # execution types; CALCULATED is a liquidation
 _LEGS = frozenset({"BOTH", "LONG", "SHORT"})
-_ZERO = Decimal(0)
 
 
 def read(payload: bytes, receive_time_ns: int) -> list[PrivateEvent]:
@@ -146,8 +144,12 @@ def _order(message: Mapping[str, Any], receive_time_ns: int) -> list[PrivateEven
         False,
         "" if status is not None else f"status {said!r:.60} is not known",
         fill,
-        event_time_ns=event_time_ns,
-        receive_time_ns=receive_time_ns,
+        None,
+        "",
+        None,
+        0,
+        event_time_ns,
+        receive_time_ns,
     )
     if status is None:
         return [report, Unknown(f"ORDER_TRADE_UPDATE status {said!r:.60}")]
@@ -203,13 +205,7 @@ def _balance(row: Mapping[str, Any], reason: str, event_time_ns: int, receive_ti
     asset = word(row, "a")
     if not asset:
         raise bad(row, "a", "an asset")
-    return BalanceReport(
-        asset=asset,
-        wallet=decimal(row, "wb"),
-        reason=reason,
-        event_time_ns=event_time_ns,
-        receive_time_ns=receive_time_ns,
-    )
+    return BalanceReport(asset, decimal(row, "wb"), None, reason, event_time_ns, receive_time_ns)
 
 
 def _position(row: Mapping[str, Any], reason: str, event_time_ns: int, receive_time_ns: int) -> PositionReport:
@@ -217,15 +213,17 @@ def _position(row: Mapping[str, Any], reason: str, event_time_ns: int, receive_t
     leg = word(row, "ps") or "BOTH"
     if leg not in _LEGS:
         raise bad(row, "ps", "BOTH, LONG or SHORT")
+    size = decimal(row, "pa")
     return PositionReport(
-        symbol=symbol(row),
-        size=decimal(row, "pa"),
-        entry_price=None if entry is None or entry == _ZERO else entry,
-        position_side=leg,
-        margin_type=word(row, "mt"),
-        reason=reason,
-        event_time_ns=event_time_ns,
-        receive_time_ns=receive_time_ns,
+        symbol(row),
+        size,
+        entry or None,
+        leg,
+        None,
+        word(row, "mt"),
+        reason,
+        event_time_ns,
+        receive_time_ns,
     )
 
 
