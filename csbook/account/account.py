@@ -301,15 +301,14 @@ class Account:
             self._name(entry, report)
         fill = report.fill
         if fill is not None:
-            if entry.fills.knows(fill, report.filled):
-                self._counts["duplicates"] += 1
-                fill = None
-            else:
-                entry.fills.add(fill, report.filled)
+            if entry.fills.add(fill, report.filled):
                 self.fills.append(fill)
                 changes.append(FillSeen(fill))
                 if fill.realised_pnl is not None:
                     self._tells_pnl = True
+            else:
+                self._counts["duplicates"] += 1
+                fill = None
         if report.filled is not None and (report.realised_pnl is not None or report.commission is not None):
             self._tells_totals = True
             entry.fills.total(report.filled, report.realised_pnl, report.commission, report.commission_asset)
@@ -474,12 +473,13 @@ class Account:
     def _settle(self, entry: Entry) -> None:
         """Bring everything that follows from an order's state up to it: exposure, ladder, queue, lists."""
         order, key = entry.order, entry.key
+        ended = order.is_terminal
         may_fill = entry.open_size
         if may_fill != entry.may_fill:
             leg = self._holdings.leg(order.symbol, order.position_side)
             leg.may(entry.path.sign, subtract(may_fill, entry.may_fill))
             entry.may_fill = may_fill
-        if entry.wanting and (self._tells_totals or entry.answers < _PATIENCE):
+        if ended and entry.wanting and (self._tells_totals or entry.answers < _PATIENCE):
             self._short[key] = entry
         else:
             self._short.pop(key, None)
@@ -488,7 +488,7 @@ class Account:
             self._unresolved[key] = entry
         else:
             self._unresolved.pop(key, None)
-        if order.is_terminal and not entry.unsure:
+        if ended and not entry.unsure:
             self._open.pop(key, None)
             self._ended.setdefault(key)
             if len(self._ended) > self._history:

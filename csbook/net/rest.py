@@ -345,10 +345,12 @@ class Rest:
 
         Before it was asked, and where the venue does not tell it, this machine's.
         """
-        ahead_ns = self._ahead_ns
-        now_ns = self._timing.now_ns() if ahead_ns is None else self._timing.clock.monotonic_ns() + ahead_ns
-        self._latest_ns = max(self._latest_ns, now_ns)
-        return self._latest_ns
+        clock, ahead_ns = self._timing.clock, self._ahead_ns
+        now_ns = clock.now_ns() if ahead_ns is None else clock.monotonic_ns() + ahead_ns
+        if now_ns < self._latest_ns:
+            return self._latest_ns
+        self._latest_ns = now_ns
+        return now_ns
 
     async def _compare(self, tries: int | None = None) -> Failure | None:
         """Ask the server's time, over the connection of the commands."""

@@ -148,7 +148,7 @@ def maybe_integer(message: Mapping[str, Any], key: str) -> int | None:
 def time_ns(message: Mapping[str, Any], key: str) -> int:
     """Milliseconds since the epoch, in ns."""
     value = message.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LATEST_MS:
+    if type(value) is not int or not 0 <= value <= _LATEST_MS:
         raise bad(message, key, "milliseconds since the epoch")
     return value * 1_000_000
 
@@ -194,6 +194,6 @@ def word(message: Mapping[str, Any], key: str) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**64:
+    if type(value) is not int or not -(2**63) <= value < 2**64:
         raise bad(message, key, f"text of at most {_LONGEST} characters, or a whole number")
     return str(value)
