@@ -227,13 +227,12 @@ class Leg:
                     paths.discard(path)
                 elif path.latest_ns > later_ns:
                     later_ns = path.latest_ns
-        if by_fills is not None and len(reports) == 1 and newest.size == by_fills:
-            if not newest.asked_ns and later_ns <= newest.time_ns:
-                # the usual: the venue says what the fills say, and has certainly not missed one of them
-                self.settled = True
-                self.low = self.high = self.size = by_fills
-                self._book_entry(newest)
-                return
+        if by_fills == newest.size and len(reports) == 1 and not newest.asked_ns and later_ns <= newest.time_ns:
+            # the usual: the venue says what the fills say, and of none of them is it certain that it came later
+            self.settled = True
+            self.low = self.high = self.size = by_fills
+            self._book_entry(newest)
+            return
         low = high = guess = None
         agree = by_fills is not None
         for held in reports:

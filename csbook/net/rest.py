@@ -28,6 +28,7 @@ from csbook.errors import BadMessage, ConnectError, CredentialsError
 from csbook.guard.backoff import Backoff
 from csbook.guard.budget import ReservedBudget
 from csbook.net.origin import Origin
+from csbook.net.prompt import PromptRequest
 from csbook.net.timing import Timing
 from csbook.types import Alert
 from csbook.venues.trading import Trading
@@ -143,6 +144,7 @@ class Rest:
     def _session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=3600.0),
+            request_class=PromptRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"csbook/{__version__}", "Accept": "application/json"},
             skip_auto_headers=("Accept-Encoding",),

@@ -10,7 +10,9 @@ class Form:
     there are not as many of each, TypeError for a demand that is none of these.
     """
 
-    def __init__(self, keys: tuple[Any, ...], types: tuple[type, ...], demands: tuple[bool | Forms | None, ...]) -> None: ...
+    def __init__(
+        self, keys: tuple[Any, ...], types: tuple[type, ...], demands: tuple[bool | Forms | None, ...]
+    ) -> None: ...
 
 class Forms:
     """The forms that were learned last at one place. ``most``: the place has an array, and so many of its elements count."""
