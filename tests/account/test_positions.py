@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from account.reports import MS, SYMBOL, D, filled, order, position, report, snapshot, worst
 from csbook.account import Account
-from csbook.account.path import Held
+from csbook.account.exact import ZERO
+from csbook.account.path import Held, Path
 from csbook.account.positions import Ledger, Leg
 from csbook.types import Side
 
@@ -225,3 +230,56 @@ def test_of_two_answers_the_one_asked_for_later_counts() -> None:
     account.reconcile(snapshot(10, 15, positions=(position("2"),)), 16 * MS)
     account.reconcile(snapshot(8, 20, positions=(position("5"),)), 21 * MS)
     assert worst(account)[0] == 2
+
+
+def told(leg: Leg) -> tuple[object, ...]:
+    """The interval as the rule at the head of ``positions.py`` has it, of all reports and all fills in doubt."""
+    by_fills = None if leg.base is None else leg.base + leg.net
+    if not leg.reports:
+        size = leg.net if by_fills is None else by_fills
+        return size, size, size, True
+    lows, highs, likely = [], [], ZERO
+    for held in leg.reports:
+        bounds = [(path.sign, *path.bounds(held, leg.skew_ns)) for path in leg.paths]
+        lows.append(held.size + sum(fresh if sign > 0 else -doubt for sign, doubt, fresh in bounds))
+        highs.append(held.size + sum(doubt if sign > 0 else -fresh for sign, doubt, fresh in bounds))
+        likely = held.size + sum(sign * fresh for sign, _, fresh in bounds)
+    if by_fills is not None and all(low <= by_fills <= high for low, high in zip(lows, highs, strict=True)):
+        return by_fills, by_fills, by_fills, True
+    return likely, min(lows), max(highs), False
+
+
+NEWS = st.tuples(st.sampled_from(("buy", "sell", "late", "event", "answer")), st.integers(0, 6), st.integers(-3, 3))
+
+
+@given(st.lists(NEWS, max_size=12))
+@example([("answer", 3, 1), ("buy", 3, 1)])
+def test_the_usual_way_to_the_answer_is_no_other_answer(news: list[tuple[str, int, int]]) -> None:
+    leg = Leg(SYMBOL, "BOTH", 2)
+    paths = {"buy": Path(1), "sell": Path(-1)}
+    paths["buy"].placed_ns = 13
+    for now, (kind, at, size) in enumerate(news, 10):
+        if kind == "event":
+            leg.report(Held(D(size), at, now, D(100 + size)))
+        elif kind == "answer":
+            leg.report(Held(D(size), at, now, None, now - 1, now))
+        elif kind == "late":
+            path = paths["buy" if size > 0 else "sell"]
+            if path.known:
+                path.recall(at, now, path.known, None)
+        else:
+            path = paths[kind]
+            known = path.known
+            leg.grow(path, at, now, known + 1, None if size < 0 else known, D(100))
+        leg.evaluate()
+        assert (leg.size, leg.low, leg.high, leg.settled) == told(leg)
+
+
+@pytest.mark.parametrize(("at", "said"), [(4, (2, 2, 2, False)), (5, (1, 1, 1, True)), (6, (1, 1, 1, True))])
+def test_a_report_that_says_what_the_fills_say_may_still_be_older_than_one_of_them(at: int, said: object) -> None:
+    leg, path = Leg(SYMBOL, "BOTH", 2), Path(1)
+    leg.grow(path, 5, 1, D(1), ZERO, D(100))
+    leg.report(Held(D(1), at, 2))
+    leg.evaluate()
+    # one of before the fill has certainly not seen it: somebody else has bought one, too
+    assert (leg.size, leg.low, leg.high, leg.settled) == said
