@@ -168,6 +168,17 @@ cdef class Top:
     cdef double price_scale
     cdef double size_scale
 
+cdef struct Ticker:                     # the clock of a router (ticker.pxi)
+    uint64_t counter                    # of the processor, when the clock was asked last
+    int64_t ns                          # what it said
+    int64_t floor                       # the latest that may have been answered before
+    uint64_t span                       # counts from there on for which the counter is believed; 0: it is not
+    uint64_t rate                       # ns a count, times 2^32
+    uint64_t far_counter                # an earlier reading, which the rate is taken from; 0: none
+    int64_t far_ns
+    int mistakes
+
+
 cdef class Judge:                       # the verdicts behind a Router
     cdef readonly str venue
     cdef readonly dict books            # SYMBOL -> Book
@@ -176,6 +187,7 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef uint64_t door                  # shut while a thread is inside
     cdef public int source              # which connection the next payload comes over, 0 to 31
     cdef public int64_t race_ns         # how long a slower connection may take to bring what a faster one seems to have lost
+    cdef Ticker ticker
     cdef uint32_t live                  # the connections that bring the same streams, as bits
     cdef public int64_t max_lag_ns      # receive time minus event time above which a book is STALE; 0: no limit
     cdef const Table* table
@@ -193,16 +205,14 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef uint64_t unnamed
     cdef uint64_t unknown
     cdef uint64_t quotes
-    @cython.final
     cdef int enter(self) except -1
+    cdef int occupied(self) except -1
     cdef int judge(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
-    cdef int demand(self, int32_t channel) except -1
     cdef int judge_stream(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef bint may_come(self, Py_ssize_t entry) noexcept
     cdef int catch_up(self, Py_ssize_t entry) except -1
     cdef int replay(self, Py_ssize_t entry, tuple kept) except -1
     cdef int gap(self, Py_ssize_t entry, str why) except -1
-    cdef int bound(self, Entry* e, bint anchors, bint replace) except -1
     cdef int judge_replace(self, Py_ssize_t entry, int64_t receive_time_ns) except -1
     cdef int judge_change(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int judge_snapshot(self, Py_ssize_t entry, int64_t receive_time_ns) except -1
@@ -215,7 +225,6 @@ cdef class Judge:                       # the verdicts behind a Router
     cdef bint concerns(self, const Entry* e) noexcept
     cdef object fault_error(self)
     cdef int refuse_fault(self) except -1
-    cdef int finish(self, int outcome) except -1
     cdef int set_state(self, Py_ssize_t entry, int state, str why) except -1
     cdef int read_document(self, const Table* table, const char* data, Py_ssize_t size) except -1
     cdef int read(self, const Table* table, const char* data, Py_ssize_t size) except -1
@@ -226,8 +235,6 @@ cdef class Router(Judge):
     # The outcome of one payload. `size` bytes from `data` are read and no byte more; nothing is kept of them.
     cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef Py_ssize_t entry_named(self, object symbol) except -1
-    @cython.final
-    cdef int feed_alone(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_framed(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1
     cdef int feed_framed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1

@@ -22,6 +22,7 @@ from csbook.errors import BadMessage, PrecisionError, UsageError
 from csbook.types import Outcome, Side, State
 
 include "core/status.pxi"
+include "core/ticker.pxi"
 include "core/decimal.pxi"
 include "core/scan.pxi"
 include "core/tables.pxi"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from typing import Protocol, Self, TypeAlias, TypeVar
 from uuid import uuid4
 
 from csbook._core import Book
@@ -25,15 +25,15 @@ from csbook.guard.fallback import Fallback
 from csbook.guard.killswitch import Cause, KillSwitch
 from csbook.guard.latchfile import LatchFault, LatchFile, latch_path, state_directory
 from csbook.guard.resolve import Resolver
-from csbook.guard.schema import Action, SchemaMonitor
 from csbook.guard.tripwire import Tripwire, Tripwires
 from csbook.net.agenda import Agenda
 from csbook.net.commands import Commands, error_of, key_of
+from csbook.net.connections import Connections
 from csbook.net.desk import Desk, RequestFailed, order_of
+from csbook.net.events import Events
 from csbook.net.halt import Halts
 from csbook.net.inquiry import Polling, Resolving
 from csbook.net.origin import http_origin, websocket_origin
-from csbook.net.private import PrivateStream
 from csbook.net.rest import Rest, RestPolicy
 from csbook.net.setting import Policy, Setting
 from csbook.net.timing import Timing, VenueTiming
@@ -42,10 +42,7 @@ from csbook.types import Alert, Instrument, Order, OrderStatus, Portfolio, Side,
 from csbook.venues import dialect as dialect_of
 from csbook.venues import private_shapes, trading_table
 from csbook.venues.grid import drafted, steps
-from csbook.wire.private import KeyExpired
 from csbook.wire.request import Failure, Verdict
-from csbook.wire.session import Malformed, Unknown
-from csbook.wire.userdata import PrivateEvent
 
 __all__ = ["Trader", "trade"]
 
@@ -77,6 +74,7 @@ def trade(
     rules: Tripwire | None = None,
     ticks: Mapping[str, str | Decimal] | None = None,
     state_dir: str | Path | None = None,
+    settings: Mapping[str, object] | None = None,
 ) -> Trader:
     """A trader at ``venue``, to be entered with ``async with``.
 
@@ -84,7 +82,7 @@ def trade(
     and a leading path. ``cancel_on_exit``: leaving the block cancels every open order; otherwise they stay. ``rules``
     say when trading halts by itself. ``ticks`` replaces the price step of symbols, where the venue's is ambiguous.
     ``state_dir`` is where a halt is kept while no process runs, and where a file named HALT halts; by default
-    ``CSBOOK_STATE_DIR``, else the user's state directory.
+    ``CSBOOK_STATE_DIR``, else the user's state directory. ``settings`` are a venue's own, where it has any.
 
     Entering ends when the account was read for the first time. Raises UsageError for arguments that cannot be, at once;
     on entering CredentialsError and ConnectError.
@@ -98,6 +96,7 @@ def trade(
         rules=rules,
         ticks=ticks,
         state_dir=state_dir,
+        settings=settings,
     )
 
 
@@ -115,11 +114,12 @@ class Trader:
         rules: Tripwire | None = None,
         ticks: Mapping[str, str | Decimal] | None = None,
         state_dir: str | Path | None = None,
+        settings: Mapping[str, object] | None = None,
         _timing: Timing | None = None,
         _policy: Policy | None = None,
         _rest_policy: RestPolicy | None = None,
     ) -> None:
-        self._trading = trading_table(venue)
+        self._trading = trading_table(venue, settings)
         dialect = dialect_of(venue)
         self._credentials = credentials if credentials is not None else Credentials.from_env(venue)
         self._rest_origin = http_origin(rest_url if rest_url is not None else dialect.rest_origin)
@@ -144,7 +144,8 @@ class Trader:
         self._desk = Desk(self._rest, self._trading, timing)
         theirs = self._theirs = VenueTiming(timing, self._rest.venue_ns)  # what the account reckons in
         self._halts = Halts(self._desk, self.account, theirs, took=self._took, tell=self._tell, ask=self._ask)
-        self._fallback = Fallback(self._budgets("open_orders", "positions", "balances"))
+        asked = self._budgets("open_orders", "positions", "balances")
+        self._fallback = Fallback(asked, reconcile_every=self._trading.reconcile_every_s)
         self._polling = Polling(self._desk, self.account, self._fallback, theirs, took=self._took, tell=self._tell)
         resolver = Resolver(self._budgets("order")["order"])
         self._resolving = Resolving(self._desk, self.account, resolver, theirs, took=self._took, tell=self._tell)
@@ -159,7 +160,15 @@ class Trader:
             rejected=self._rejected,
         )
         self._vigil = Vigil(self.account, Tripwires(rules), timing, tell=self._tell, halt=self._halt)
-        self._monitor = SchemaMonitor(private_shapes(venue))
+        self._events = Events(
+            self.account,
+            private_shapes(venue),
+            theirs,
+            took=self._took,
+            alert=self._alert,
+            ask=self._ask,
+            halt=self._halt,
+        )
         self._agenda = Agenda(
             timing,
             {"poll": self._polling, "resolve": self._resolving, "halt": self._halts, "watch": self._vigil},
@@ -171,7 +180,7 @@ class Trader:
             stale_after=20.0,
             policy=_policy or Policy(),
         )
-        self._stream: PrivateStream | None = None  # before it is entered
+        self._stream: Connections | None = None  # before it is entered
         self._on_event: list[Callable[[Change], object]] = []
         self._on_alert: list[Callable[[Alert], object]] = []
         self._signals: list[signal.Signals] = []
@@ -179,7 +188,7 @@ class Trader:
         self._open = False
         self._leaving = False
         self._first = asyncio.Event()
-        self._counts = {"events": 0, "halts": 0, "alerts": 0}
+        self._counts = {"halts": 0, "alerts": 0}
 
     def __repr__(self) -> str:
         state = "open" if self._open else "closed" if self._entered else "not entered"
@@ -206,6 +215,8 @@ class Trader:
             self._tell(self._killswitch.load(self._timing.now_ns()))
             await self._learn()
             if self._trading.stream_lacks:  # the account is polled, as while a stream is lost
+                text = f"{self._trading.name} has no private stream: {self._trading.stream_lacks}"
+                self._alert(Alert("degrade", text))
                 self._tell(self._fallback.lost(self._timing.now()))
             else:
                 self._stream = self._private()
@@ -246,16 +257,16 @@ class Trader:
         finally:
             await self._rest.close()
 
-    def _private(self) -> PrivateStream:
-        return PrivateStream(
+    def _private(self) -> Connections:
+        return Connections(
             self._rest,
             self._trading,
             setting=self._setting,
             timing=self._timing,
-            on_reports=self._reports,
+            on_reports=self._events.reports,
             on_lost=self._lost,
             on_restored=self._restored,
-            on_message=self._message,
+            on_message=self._events.message,
             on_alert=self._alert,
         )
 
@@ -449,7 +460,7 @@ class Trader:
         """
         self._demand_open()
         self._alert(self._vigil.rearm(by))
-        self._monitor.forget()
+        self._events.monitor.forget()
 
     def halt_on(self, number: signal.Signals) -> None:
         """Halt when this process gets a signal, SIGUSR1 say; until the trader is left."""
@@ -486,10 +497,13 @@ class Trader:
     def stats(self) -> dict[str, int]:
         """Counters since the trader was entered.
 
-        events: of the private stream; placed, rejected, unknown, canceled: orders; requests, retries: by REST; lost:
-        outcomes left open; snapshots, questions: asked of the venue; reconnects: of the private stream; halts, alerts.
+        events: of the private stream; hints: those that only say that something happened; placed, rejected, unknown,
+        canceled: orders; requests, retries: by REST; lost: outcomes left open; snapshots, questions: asked of the
+        venue; reconnects: of the private stream; halts, alerts.
         """
         return {
+            "events": self._events.count,
+            "hints": self._events.hints,
             **self._counts,
             **self._commands.counts,
             **self.account.counts,
@@ -505,32 +519,6 @@ class Trader:
         }
 
     # -- what comes -------------------------------------------------------------------------------------------------
-
-    def _reports(self, events: list[PrivateEvent]) -> None:
-        self._counts["events"] += 1
-        now_ns = self._theirs.now_ns()
-        for event in events:
-            kind = type(event)
-            if kind is Unknown or kind is KeyExpired:
-                continue
-            if kind is Malformed:
-                self._ask()  # what it should have said is not known
-                continue
-            try:
-                self._took(self.account.apply(event, now_ns))  # type: ignore[arg-type]
-            except BadMessage as error:
-                self._alert(Alert("schema", f"a private event was refused: {error}"))
-                self._ask()
-
-    def _message(self, message: Any, receive_time_ns: int) -> None:
-        """A private message as it came, before it is read: does it still look as it should?"""
-        name = message.get("e") if isinstance(message, dict) else None
-        for drift in self._monitor.check(str(name), message):
-            self._alert(drift.alert())
-            if drift.action is Action.HALT:
-                self._halt(Cause.SCHEMA, str(drift))
-            elif drift.action is Action.DEGRADE:
-                self._ask()
 
     def _lost(self, reason: str) -> None:
         if self._leaving:

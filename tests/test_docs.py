@@ -177,6 +177,26 @@ def test_the_reasons_are_those_of_the_code() -> None:
     assert [reason for reason in reasons if not re.search(rf'["\']{re.escape(reason)}', code)] == []
 
 
+def test_trading_is_told_as_it_is(tmp_path: Path) -> None:
+    """Both tables of that section: each venue, what it can do there, and how often its account is asked for."""
+    from csbook.venues import trading_names, trading_table
+
+    section = (DOCS / "how-to" / "venues.md").read_text(encoding="utf-8").partition("## Trade at each venue")[2]
+    rows: dict[str, list[list[str]]] = {}
+    for line in re.findall(r"^\| `.*$", section, re.MULTILINE):
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        rows.setdefault(name.strip("`"), []).append(cells)
+    assert tuple(rows) == trading_names()
+    keys = csbook.Credentials("the-key", "the-secret", "the-phrase")
+    for name, ((stream, *told), (polled, reconciled, *_)) in rows.items():
+        table = trading_table(name)
+        assert stream.startswith("none") == bool(table.stream_lacks), name
+        abilities = ("post_only", "amend", "reduce_only", "hedge", "cancel_all")
+        assert told == ["yes" if each in table.abilities else "no" for each in abilities], name
+        fallback = csbook.trade(name, credentials=keys, state_dir=tmp_path)._fallback
+        assert (polled, reconciled) == (f"{round(fallback.poll_every, 1):g} s", f"{fallback.reconcile_every:g} s"), name
+
+
 @pytest.mark.parametrize("picture", PICTURES, ids=name)
 def test_a_picture_is_whole_and_shown(picture: Path) -> None:
     """Well formed, fetching nothing, with words for those who cannot see it; and some page shows it."""

@@ -188,6 +188,8 @@ async def test_a_venue_without_a_private_stream_is_polled(tmp_path: Path, name: 
             assert trader.account.balances["USDT"].wallet == 1000
             assert trader.stats()["snapshots"] >= 1 and not trader.halted
         assert any("polled every" in text for text in alerts)
+        why = {"coinswitch-sio": "no private socket for futures", "coinswitch-hft": "its NATS login is not documented"}
+        assert any(why[name] in text for text in alerts)
 
 
 async def test_an_order_is_amended_where_the_venue_can(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ them is printed. What the venue refuses, or does not answer, is one error that s
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp  # noqa: F401 - of an extra: where it is missing, it is missed by its name
@@ -32,18 +32,26 @@ __all__ = ["Where", "balances", "cancel_all", "opened", "orders", "positions", "
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which account, and how to answer. ``credentials`` names a file; None: they are in the environment."""
+    """Which account, and how to answer. ``credentials`` names a file; None: they are in the environment.
+
+    ``settings`` are the venue's own, as in ``csbook.trade``.
+    """
 
     venue: str
     rest_url: str | None = None
     credentials: str | None = None
     json: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def origin(self) -> Origin:
-        """Raises UsageError for a venue that is not traded on, and for an address that is none."""
-        trading_table(self.venue)
+        """Raises UsageError for a venue that is not traded on, a setting that it lacks, an address that is none."""
+        self.table()
         return http_origin(self.rest_url or dialect(self.venue).rest_origin, "--rest-url")
+
+    def table(self) -> Trading:
+        """The venue's trading table; of one that remembers, a new one."""
+        return trading_table(self.venue, self.settings)
 
     def keys(self) -> Credentials:
         """Raises CredentialsError where there are none, or where others can read them."""
@@ -114,7 +122,7 @@ async def cancel_all(where: Where, symbol: str | None = None) -> None:
 async def opened(where: Where) -> AsyncIterator[Desk]:
     """The account, ready to be asked. A request that fails in the block is raised as a TradeError that says why."""
     origin, timing = where.origin, Timing()
-    trading = trading_table(where.venue)
+    trading = where.table()
     rest = Rest(trading, where.keys(), origin, timing=timing, on_alert=warn)
     try:
         await rest.open()

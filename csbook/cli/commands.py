@@ -136,6 +136,7 @@ def _of_an_account(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         JSON,
         click.option("--credentials", metavar="FILE", help="Keys from a file of mode 0600, not the environment."),
+        click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="One of the venue's own."),
         click.option("--rest-url", metavar="U", help="Instead of the venue's own: https://, or http:// on loopback."),
         click.option("--venue", required=True, metavar="V", help=f"One of: {', '.join(trading_names())}."),
     ):
@@ -152,7 +153,13 @@ BY = click.option("--by", metavar="WHO", help="Whose word it is; the name of the
 def _where(options: dict[str, Any]) -> Where:
     from csbook.cli.account import Where
 
-    return Where(options["venue"], options["rest_url"], options["credentials"], options["as_json"])
+    settings = {}
+    for text in options["settings"]:
+        name, said, value = text.partition("=")
+        if not said:
+            raise UsageError(f"--setting is {text!r:.60}; expected NAME=VALUE")
+        settings[name] = value
+    return Where(options["venue"], options["rest_url"], options["credentials"], options["as_json"], settings)
 
 
 @csbook.command()

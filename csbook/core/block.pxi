@@ -86,7 +86,7 @@ cdef inline void book_stamp(
 
 cdef int book_replace(
     Book book, Levels* bids, Levels* asks, int state, int64_t sequence, int64_t event_ns, int64_t receive_ns,
-    bint changes_follow=False,
+    int64_t now_ns, bint changes_follow=False,
 ) except -1:
     """The whole book from two sides. Returns a Status; only MemoryError is raised, with the book as it was.
 
@@ -98,7 +98,7 @@ cdef int book_replace(
     cdef BookHeader* h
     cdef SideRef bid_side, ask_side
     cdef LadderRef ladder
-    cdef int64_t now_ns, tick = 0
+    cdef int64_t tick = 0
     if unlikely(not (bids.ordered and asks.ordered and bids.zeros == 0 and asks.zeros == 0)):
         status = levels_settle(bids, -1, &unsorted, &merged, &zeros)
         if status == OK:
@@ -110,7 +110,6 @@ cdef int book_replace(
     if unlikely(max(bids.count, asks.count) > book.header.slots or (tick and book.header.bid_ladder.sizes == 0)):
         book.reserve(min(<int64_t>max(bids.count, asks.count), limit), tick != 0)
     h = book.header
-    now_ns = csb_monotonic_ns()
     write_open(h)
     if tick:
         h.kind = 1
@@ -136,14 +135,14 @@ cdef int book_replace(
 
 
 cdef int book_change(
-    Book book, Levels* bids, Levels* asks, int state, int64_t sequence, int64_t event_ns, int64_t receive_ns
+    Book book, Levels* bids, Levels* asks, int state, int64_t sequence, int64_t event_ns, int64_t receive_ns,
+    int64_t now_ns,
 ) except -1:
     """Absolute sizes at some prices. Returns a Status; only MemoryError is raised, with the book as it was."""
     cdef BookHeader* h = book.header
     cdef SideRef side
     cdef LadderRef ladder
     cdef int64_t need = max(h.bids.count + bids.count, h.asks.count + asks.count)
-    cdef int64_t now_ns
     if unlikely(need > MAX_LEVELS) and book.max_levels is None and (
         h.bids.count + side_gain(h, False, bids) > MAX_LEVELS or h.asks.count + side_gain(h, True, asks) > MAX_LEVELS
     ):
@@ -151,7 +150,6 @@ cdef int book_change(
     if unlikely(need > h.slots):
         book.reserve(need, h.kind == 1)
         h = book.header
-    now_ns = csb_monotonic_ns()
     write_open(h)
     if h.kind == 1:
         if bids.count != 0:
@@ -324,7 +322,8 @@ cdef inline void touch_copy(BookHeader* h, Touch* touch) noexcept nogil:
 
 
 cdef inline int64_t age_of(int64_t monotonic_ns, uint64_t updates) noexcept nogil:
-    return csb_monotonic_ns() - monotonic_ns if updates else -1
+    # never below 0: the stamp may be by a counter that runs ahead of the clock (ticker.pxi)
+    return max(csb_monotonic_ns() - monotonic_ns, <int64_t>0) if updates else -1
 
 
 cdef int64_t csbook_age_ns(const BookHeader* header) noexcept nogil:

@@ -186,14 +186,14 @@ cdef class Book:
                 index = -1
                 with cython.critical_section(self):
                     if replace:
-                        status = book_replace(self, &bid_levels, &ask_levels, STATE_LIVE, number, event_ns, receive_ns)
+                        status = book_replace(self, &bid_levels, &ask_levels, STATE_LIVE, number, event_ns, receive_ns, csb_monotonic_ns())
                     else:
                         state = self.header.state
                         if state == STATE_EMPTY:
                             state = STATE_SYNCING
                         elif state == STATE_STALE or state == STATE_CROSSED:
                             state = STATE_LIVE
-                        status = book_change(self, &bid_levels, &ask_levels, state, number, event_ns, receive_ns)
+                        status = book_change(self, &bid_levels, &ask_levels, state, number, event_ns, receive_ns, csb_monotonic_ns())
         finally:
             free(bid_levels.prices)
             free(bid_levels.sizes)

@@ -40,6 +40,7 @@ def build_info():
         "layout": CSBOOK_LAYOUT,
         "header_size": sizeof(BookHeader),
         "scanner": _scanner(),
+        "counter": bool(_counter_steady),
         "compiler": CSB_COMPILER.decode("ascii", "replace"),
         "sanitized": bool(CSB_SANITIZED),
         "cython": _CYTHON.decode("ascii"),

@@ -24,8 +24,11 @@ cdef class Judge:
         The Message is scratch that every payload is read into, and the slow way runs Python code in the middle of it.
         """
         if unlikely(not csb_enter(&self.door)):
-            raise UsageError(f"this router of {self.venue!r} is in use: one thread at a time, and none from within a call of it")
+            self.occupied()
         return 0
+
+    cdef int occupied(self) except -1:
+        raise UsageError(f"this router of {self.venue!r} is in use: one thread at a time, and none from within a call of it")
 
     # -- reading
 
@@ -108,7 +111,7 @@ cdef class Judge:
         elif e.bound and e.channel == CHANNEL_UNKNOWN and channel == CHANNEL_DIFF:
             return OUT_COLD
         # is it whole?
-        self.demand(channel)
+        message_demand(m, self.table, channel)
         if unlikely(m.fault == OK and (m.bids_at != NULL or m.asks_at != NULL or self.document is not None)):
             message_levels(m, e, self.document)
         if m.change_at != NULL and m.fault == OK and channel == CHANNEL_DIFF:
@@ -125,32 +128,6 @@ cdef class Judge:
         if channel == CHANNEL_DIFF:
             return self.judge_change(entry, data, size, receive_time_ns)
         return self.judge_replace(entry, receive_time_ns)
-
-    cdef int demand(self, int32_t channel) except -1:
-        """Note what a depth message of this channel lacks, and what follows from the venue's numbering."""
-        cdef Message* m = self.message
-        cdef Rule rule = self.table.rule
-        if not m.seen >> self.table.id_role & 1:
-            message_fault(m, self.table.id_role, BAD_MISSING, NULL)
-        if rule == RULE_STEP and channel == CHANNEL_DIFF:
-            m.first = m.last
-            if not m.seen >> R_CHANGE & 1:
-                message_fault(m, R_CHANGE, BAD_MISSING, NULL)
-            return 0
-        if not m.seen >> R_BIDS & 1:
-            message_fault(m, R_BIDS, BAD_MISSING, NULL)
-        if not m.seen >> R_ASKS & 1:
-            message_fault(m, R_ASKS, BAD_MISSING, NULL)
-        if rule == RULE_STREAM:
-            m.first = m.last
-            if not m.seen >> R_KIND & 1:
-                message_fault(m, R_KIND, BAD_MISSING, NULL)
-        elif channel == CHANNEL_DIFF:
-            if not m.seen >> R_FIRST & 1:
-                message_fault(m, R_FIRST, BAD_MISSING, NULL)
-            if rule == RULE_PREVIOUS and not m.seen >> R_PREVIOUS & 1:
-                message_fault(m, R_PREVIOUS, BAD_MISSING, NULL)
-        return 0
 
     cdef int judge_stream(self, Py_ssize_t entry, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         """Snapshots in the stream: each replaces the book and anchors; a change before one says nothing."""
@@ -338,8 +315,8 @@ cdef class Judge:
         cdef int status
         if state == STATE_LIVE:
             state = settled_state(book.header, self.max_lag_ns, m.time_ns, receive_time_ns)
-        if self.table.rule == RULE_SPLICE:
-            self.bound(e, replace and state == STATE_SYNCING, replace)
+        if self.table.rule == RULE_SPLICE and (e.bounded or replace and state == STATE_SYNCING):
+            message_bound(m, e, replace, state == STATE_SYNCING)
         with cython.critical_section(book):
             quote_floor = book.header.quote_floor
             if self.table.quote_channel != 0:
@@ -347,11 +324,11 @@ cdef class Judge:
                 book.header.quote_floor = m.cross if m.cross > 0 else INT64_MAX
             if replace:
                 status = book_replace(
-                    book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns,
+                    book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns, ticker_ns(&self.ticker),
                     state == STATE_SYNCING or self.table.rule == RULE_STREAM,
                 )
             else:
-                status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns)
+                status = book_change(book, &m.bids, &m.asks, state, m.last, m.time_ns, receive_time_ns, ticker_ns(&self.ticker))
             if unlikely(status != OK):
                 book.header.quote_floor = quote_floor
             elif unlikely(self.table.quote_channel != 0 and m.last == 1):
@@ -388,20 +365,6 @@ cdef class Judge:
         ):
             self.lose(entry, STATE_GAP, "the market left the prices that its snapshot covered")
         return OUT_APPLIED
-
-    cdef int bound(self, Entry* e, bint anchors, bint replace) except -1:
-        """Of a market of which a snapshot showed a part, keep to that part."""
-        cdef Message* m = self.message
-        if replace:
-            e.lowest = levels_worst(&m.bids, False) if anchors else 0
-            e.highest = levels_worst(&m.asks, True) if anchors else 0
-            e.bounded = (e.lowest != 0) | (e.highest != 0) << 1
-            return 0
-        if e.bounded & 1:
-            levels_bounded(&m.bids, e.lowest, False)
-        if e.bounded & 2:
-            levels_bounded(&m.asks, e.highest, True)
-        return 0
 
     cdef int older(self, Py_ssize_t entry) except -1:
         """A message that the book is past already. Nothing else for a second makes the book STALE."""
@@ -531,7 +494,3 @@ cdef class Judge:
 
     cdef int refuse_fault(self) except -1:
         return self.refuse(self.message.fault, self.fault_error())
-
-    cdef int finish(self, int outcome) except -1:
-        self.tally[outcome] += 1
-        return outcome

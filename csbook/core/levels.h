@@ -186,13 +186,6 @@ enum { CSB_VARIANT_PLAIN = 0, CSB_VARIANT_AVX2 = 1, CSB_VARIANT_AVX512 = 2 };
 /* The best variant that this processor and operating system can run. The processor is asked, not the compiler's runtime:
  * not every toolchain fills in what __builtin_cpu_supports reads. */
 #if defined(CSB_HAVE_X86)
-#  if defined(_MSC_VER) && !defined(__clang__)
-#    define csb_cpuid(leaf, r) __cpuidex((int *)(r), (leaf), 0)
-#  else
-#    include <cpuid.h>
-#    define csb_cpuid(leaf, r) __cpuid_count((leaf), 0, (r)[0], (r)[1], (r)[2], (r)[3])
-#  endif
-
 CSB_TARGET("xsave")
 static int csb_variant_best(void)
 {

@@ -1,6 +1,7 @@
 /* What Cython cannot say about compilers and machines, and nothing of the book.
  *
- * Owns: atomics for the sequence lock, one-at-a-time doors, the two clocks, aligned memory, overflow-checked products.
+ * Owns: atomics for the sequence lock, one-at-a-time doors, the clocks and the counter, aligned memory, overflow-checked
+ * products.
  * Every function is static inline, has the same meaning on gcc, clang and MSVC, and allocates nothing
  * except csb_alloc. A construct that one of the compilers lacks (__int128, C11 atomics, target
  * attributes) is spelled here once and used by name elsewhere.
@@ -48,6 +49,12 @@
 #    define CSB_TARGET(x)
 #  else
 #    define CSB_TARGET(x) __attribute__((target(x)))
+#  endif
+#  if defined(_MSC_VER) && !defined(__clang__)
+#    define csb_cpuid(leaf, r) __cpuidex((int *)(r), (leaf), 0)
+#  else
+#    include <cpuid.h>
+#    define csb_cpuid(leaf, r) __cpuid_count((leaf), 0, (r)[0], (r)[1], (r)[2], (r)[3])
 #  endif
 #endif
 
@@ -211,5 +218,24 @@ static inline int64_t csb_realtime_ns(void)
     return (int64_t)t.tv_sec * 1000000000LL + t.tv_nsec;
 #endif
 }
+
+/* ---- the processor's counter, and whether it runs at one rate whatever the processor does ---------- */
+
+#if defined(CSB_HAVE_X86)
+static inline uint64_t csb_counter(void) { return __rdtsc(); }
+
+static inline int csb_counter_steady(void)
+{
+    unsigned int r[4];
+    csb_cpuid(0x80000000U, r);
+    if (r[0] < 0x80000007U)
+        return 0;
+    csb_cpuid(0x80000007U, r);
+    return (r[3] & (1U << 8)) != 0;     /* invariant */
+}
+#else
+static inline uint64_t csb_counter(void) { return 0; }
+static inline int csb_counter_steady(void) { return 0; }
+#endif
 
 #endif

@@ -6,6 +6,11 @@
 cdef tuple _OUTCOMES = tuple(Outcome(i) for i in range(6))
 
 
+cdef inline int counted(Judge judge, int outcome) noexcept:
+    judge.tally[outcome] += 1
+    return outcome
+
+
 cdef class Router(Judge):
     """Feeds payloads of one venue to their books.
 
@@ -123,7 +128,7 @@ cdef class Router(Judge):
         cdef int64_t receive_ns = receive_time_ns
         self.enter()
         try:
-            return _OUTCOMES[self.finish(self.take_snapshot(entry, kept, receive_ns))]
+            return _OUTCOMES[counted(self, self.take_snapshot(entry, kept, receive_ns))]
         finally:
             self.document = None
             csb_leave(&self.door)
@@ -149,36 +154,34 @@ cdef class Router(Judge):
         return self.judge_snapshot(entry, receive_time_ns)
 
     cdef int feed_pointer(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
-        self.enter()
-        try:
-            return self.feed_alone(data, size, receive_time_ns)
-        finally:
-            csb_leave(&self.door)
-
-    cdef int feed_alone(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         cdef int status
-        if unlikely(size > MAX_PAYLOAD):
-            return self.feed_document(data, size, receive_time_ns)
-        if self.table.framing != FRAME_NONE:
-            return self.feed_framed(data, size, receive_time_ns)
-        status = message_scan(self.message, self.directory, self.table, data, size)
-        if unlikely(status != OK):
+        if unlikely(not csb_enter(&self.door)):
+            self.occupied()
+        try:
+            if unlikely(size > MAX_PAYLOAD):
+                return self.feed_document(data, size, receive_time_ns)
+            if self.table.framing != FRAME_NONE:
+                return self.feed_framed(data, size, receive_time_ns)
+            status = message_scan(self.message, self.directory, self.table, data, size)
+            if likely(status == OK):
+                return counted(self, self.judge(data, size, receive_time_ns))
             if status == DECLINED:
                 return self.feed_document(data, size, receive_time_ns)
-            return self.finish(self.refuse(status, error_at(status, "", self.message.scan.at - data, -1)))
-        return self.finish(self.judge(data, size, receive_time_ns))
+            return counted(self, self.refuse(status, error_at(status, "", self.message.scan.at - data, -1)))
+        finally:
+            csb_leave(&self.door)
 
     cdef int feed_document(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
         if size > MAX_PAYLOAD:
             message_reset(self.message, data, 0)
-            return self.finish(self.refuse(TOO_LONG, error_at(TOO_LONG, "payload", -1, -1)))
+            return counted(self, self.refuse(TOO_LONG, error_at(TOO_LONG, "payload", -1, -1)))
         if self.table.framing != FRAME_NONE:
             return self.feed_framed_document(data, size, receive_time_ns)
         self.document = None
         try:
             if self.read_document(self.table, data, size) != OK:
-                return self.finish(self.refuse(BAD_SYNTAX, self.refused))
-            return self.finish(self.judge(data, size, receive_time_ns))
+                return counted(self, self.refuse(BAD_SYNTAX, self.refused))
+            return counted(self, self.judge(data, size, receive_time_ns))
         finally:
             self.document = None
 
@@ -194,13 +197,13 @@ cdef class Router(Judge):
                 m.scan.begin = data     # offsets are of the payload
                 if m.fault != OK and m.fault_at >= 0:
                     m.fault_at += envelope.message - data
-                return self.finish(self.judge(data, size, receive_time_ns))
+                return counted(self, self.judge(data, size, receive_time_ns))
         elif envelope.wrapping == WRAP_LIST:
             return self.feed_list(data, size, receive_time_ns)
         elif envelope.wrapping == WRAP_BARE:
             m.scan.outer = 0
             if message_scan(m, self.directory, self.table, data, size) == OK:
-                return self.finish(self.judge(data, size, receive_time_ns))
+                return counted(self, self.judge(data, size, receive_time_ns))
         return self.feed_framed_document(data, size, receive_time_ns)
 
     cdef int feed_list(self, const char* data, Py_ssize_t size, int64_t receive_time_ns) except -1:
@@ -213,12 +216,12 @@ cdef class Router(Judge):
         if count == 0:
             return self.feed_framed_document(data, size, receive_time_ns)
         if count == 1:
-            return self.finish(self.judge(data, size, receive_time_ns))
+            return counted(self, self.judge(data, size, receive_time_ns))
         while p < end:
             p = list_entry(m, self.directory, self.table, p, end)
             if unlikely(p == NULL):     # it was read before, so this is no memory
-                return self.finish(self.refuse(m.scan.status, error_at(m.scan.status, "", m.scan.at - data, -1)))
-            outcome = telling(outcome, self.finish(self.judge(data, size, receive_time_ns)))
+                return counted(self, self.refuse(m.scan.status, error_at(m.scan.status, "", m.scan.at - data, -1)))
+            outcome = telling(outcome, counted(self, self.judge(data, size, receive_time_ns)))
             p = list_next(p, end)
         return outcome
 
@@ -230,23 +233,23 @@ cdef class Router(Judge):
         cdef int outcome = OUT_COLD
         envelope_open(&envelope, self.table, data, size)
         if envelope.wrapping == WRAP_OTHER:
-            return self.finish(OUT_COLD)
+            return counted(self, OUT_COLD)
         message_reset(m, data, 0)
         if envelope.wrapping == WRAP_BROKEN:
-            return self.finish(self.refuse(BAD_SYNTAX, error_at(BAD_SYNTAX, "event", envelope.text - data, -1)))
+            return counted(self, self.refuse(BAD_SYNTAX, error_at(BAD_SYNTAX, "event", envelope.text - data, -1)))
         self.document = None
         try:
             if self.read_document(self.table, envelope.text, data + size - envelope.text) != OK:
-                return self.finish(self.refuse(BAD_SYNTAX, self.refused))
+                return counted(self, self.refuse(BAD_SYNTAX, self.refused))
             document = <Document>self.document
             if envelope.wrapping != WRAP_LIST or not document.body:
                 if envelope.wrapping == WRAP_EVENT or envelope.wrapping == WRAP_ODD:
                     event_read(document, m, self.directory, self.table)
                     m.channel = envelope.channel
-                return self.finish(self.judge(data, size, receive_time_ns))
+                return counted(self, self.judge(data, size, receive_time_ns))
             for i, body in enumerate(document.body):
                 document_open(document, m, self.directory, self.table, body, [i])
-                outcome = telling(outcome, self.finish(self.judge(data, size, receive_time_ns)))
+                outcome = telling(outcome, counted(self, self.judge(data, size, receive_time_ns)))
             return outcome
         finally:
             self.document = None

@@ -228,7 +228,7 @@ cdef inline int digits_run(const char* p, uint64_t* out) noexcept nogil:
     return n
 
 
-cdef const char* read_integer(Scan* s, const char* p, int64_t* out) noexcept nogil:
+cdef inline const char* read_integer(Scan* s, const char* p, int64_t* out) noexcept nogil:
     """An integer as a number or as text of digits; anything else is BAD_TYPE, what does not fit TOO_LARGE."""
     cdef bint quoted = p[0] == c'"'
     cdef bint minus = False

@@ -83,3 +83,41 @@ cdef int64_t levels_worst(const Levels* levels, bint asks) noexcept nogil:
         if levels.sizes[i] != 0 and (worst == 0 or (levels.prices[i] > worst if asks else levels.prices[i] < worst)):
             worst = levels.prices[i]
     return worst
+
+
+cdef inline void message_demand(Message* m, const Table* table, int32_t channel) noexcept nogil:
+    """Note what a depth message of this channel lacks, and what follows from the venue's numbering."""
+    cdef Rule rule = table.rule
+    if not m.seen >> table.id_role & 1:
+        message_fault(m, table.id_role, BAD_MISSING, NULL)
+    if rule == RULE_STEP and channel == CHANNEL_DIFF:
+        m.first = m.last
+        if not m.seen >> R_CHANGE & 1:
+            message_fault(m, R_CHANGE, BAD_MISSING, NULL)
+        return
+    if not m.seen >> R_BIDS & 1:
+        message_fault(m, R_BIDS, BAD_MISSING, NULL)
+    if not m.seen >> R_ASKS & 1:
+        message_fault(m, R_ASKS, BAD_MISSING, NULL)
+    if rule == RULE_STREAM:
+        m.first = m.last
+        if not m.seen >> R_KIND & 1:
+            message_fault(m, R_KIND, BAD_MISSING, NULL)
+    elif channel == CHANNEL_DIFF:
+        if not m.seen >> R_FIRST & 1:
+            message_fault(m, R_FIRST, BAD_MISSING, NULL)
+        if rule == RULE_PREVIOUS and not m.seen >> R_PREVIOUS & 1:
+            message_fault(m, R_PREVIOUS, BAD_MISSING, NULL)
+
+
+cdef void message_bound(Message* m, Entry* e, bint replace, bint anchors) noexcept nogil:
+    """Of a market of which a snapshot showed a part, keep to that part."""
+    if replace:
+        e.lowest = levels_worst(&m.bids, False) if anchors else 0
+        e.highest = levels_worst(&m.asks, True) if anchors else 0
+        e.bounded = (e.lowest != 0) | (e.highest != 0) << 1
+        return
+    if e.bounded & 1:
+        levels_bounded(&m.bids, e.lowest, False)
+    if e.bounded & 2:
+        levels_bounded(&m.asks, e.highest, True)

@@ -19,6 +19,8 @@ cdef extern from "port.h" nogil:
     bint csb_mul_overflow(uint64_t a, uint64_t b, uint64_t* out)
     int csb_low_bit(uint64_t v)
     int64_t csb_monotonic_ns()
+    uint64_t csb_counter()
+    bint csb_counter_steady()
     bint LITTLE_ENDIAN "CSB_LITTLE_ENDIAN"
     bint FREE_THREADED "CSB_FREE_THREADED"
     bint likely "CSB_LIKELY"(bint)

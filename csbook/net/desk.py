@@ -6,6 +6,7 @@ it was carried out or not, nobody knows, so its verdict is UNKNOWN.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -74,8 +75,11 @@ class Desk:
     async def cancel_all(self, symbol: str | None = None, *, urgent: bool = False) -> tuple[str, ...]:
         """The ids that the venue says it cancels; it may say none.
 
-        Where it cancels those of one symbol at a time, the symbols are those of the orders that it shows as open.
+        Where it cancels those of one symbol at a time, the symbols are those of the orders that it shows as open; where
+        it cannot at all, each of these orders is cancelled by itself.
         """
+        if "cancel_all" not in self.trading.abilities:
+            return await self._cancel_each(symbol, urgent)
         symbols: list[str | None] = [symbol]
         if symbol is None and self.trading.cancel_all_by_symbol:
             page = await self.open_page(urgent=urgent)
@@ -92,6 +96,20 @@ class Desk:
                     break
         return tuple(canceled)
 
+    async def _cancel_each(self, symbol: str | None, urgent: bool) -> tuple[str, ...]:
+        """All at once; one that has ended meanwhile is no failure."""
+        orders, _, _ = await self.open_orders(symbol, urgent=urgent)
+        open_ = [(order.symbol, order.order_id) for order in orders if not order.canceling]
+        cancels = (self.cancel(whose, order_id=each, urgent=urgent) for whose, each in open_)
+        ended = await asyncio.gather(*cancels, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, RequestFailed) and error.failure.verdict in (Verdict.NOT_FOUND, Verdict.REJECTED):
+                continue
+            if isinstance(error, BaseException):
+                raise error
+        failed = (isinstance(error, RequestFailed) for error in ended)
+        return tuple(each for (_, each), gone in zip(open_, failed, strict=True) if not gone)
+
     # -- questions: asked again where they fail ---------------------------------------------------------------------
 
     async def order(self, symbol: str, *, order_id: str = "", client_order_id: str = "") -> tuple[OrderReport, int]:
@@ -104,13 +122,15 @@ class Desk:
         """One page of the open orders."""
         return (await self._page(self.trading.open_orders(symbol, to_ms=cursor), urgent=urgent))[0]
 
-    async def open_orders(self, symbol: str | None = None) -> tuple[tuple[OrderReport, ...], int, int]:
+    async def open_orders(
+        self, symbol: str | None = None, *, urgent: bool = False
+    ) -> tuple[tuple[OrderReport, ...], int, int]:
         """Every page of them, and when the first was asked for and the last was answered (wall ns)."""
         found: dict[str, OrderReport] = {}
         cursor: int | None = None
         asked_ns = 0
         for _ in range(_PAGES):
-            page, answer = await self._page(self.trading.open_orders(symbol, to_ms=cursor))
+            page, answer = await self._page(self.trading.open_orders(symbol, to_ms=cursor), urgent=urgent)
             asked_ns = asked_ns or answer.asked_ns
             fresh = {order.order_id or order.client_order_id: order for order in page.orders} | found
             grown, found, cursor = len(fresh) > len(found), fresh, page.cursor_ms

@@ -9,6 +9,8 @@
   turn in which the next one stands, before its first message (a session's topics may bring some before the last of
   them is confirmed). What the venue said in between nobody will repeat: whoever listens has to ask.
 * News that the venue counts is dropped where a newer one of the same thing came before it.
+* Where messages are wrapped (Socket.IO, NATS) the session unwraps them. One of them that it does not know, or that is
+  malformed, may have been news: the account is asked for.
 * A stream that is silent is normal. A ping goes out after ``stale_after``, and one that is not answered is a loss. A
   key that is over ends the stream, whether the venue tells of it or falls silent.
 """
@@ -18,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from picows import WSCloseCode, WSMsgType
@@ -38,13 +41,15 @@ from csbook.venues.trading import Place, Trading
 from csbook.wire.admission import Denied, PrivateSession
 from csbook.wire.fields import FloatFound, load, load_exact
 from csbook.wire.newest import Newest
-from csbook.wire.private import KeyExpired
-from csbook.wire.session import Event, Lost, Malformed, Unknown
+from csbook.wire.private import Hint, KeyExpired
+from csbook.wire.session import Event, Lost, Malformed, News, Unknown
 from csbook.wire.userdata import PrivateEvent
 
 __all__ = ["PrivateStream"]
 
 _LOG = logging.getLogger("csbook.net.private")
+
+_SOMETHING = Hint("a message that nobody can read")
 
 OnMessage = Callable[[Any, int], object]
 OnReports = Callable[[list[PrivateEvent]], object]
@@ -106,6 +111,7 @@ class PrivateStream(Link):
         self.unknown: dict[str, int] = {}  # kinds that the table does not know, and how often they came
         self._trading = trading
         self._session: PrivateSession | None = None
+        self._is_framed = False  # and its session unwraps what comes
         self._pace = RateBudget(setting.messages_per_second)
         self._place = Place()
         self._newest = Newest()
@@ -174,9 +180,10 @@ class PrivateStream(Link):
         self._session = self._trading.converse(
             pace=self._pace,
             confirm_within=self._setting.policy.confirm_within,
-            login=self._rest.login,
+            login=partial(self._rest.login, self._trading),
             place=self._place,
         )
+        self._is_framed = self._session is not None and self._session.framed
         if self._session is None:
             self._stand()
         else:
@@ -209,8 +216,9 @@ class PrivateStream(Link):
         if session is None or self._transport is None:
             return None
         try:
+            kind = WSMsgType.BINARY if session.binary else WSMsgType.TEXT
             for frame in session.frames(now):
-                self._transport.send(WSMsgType.TEXT, frame)
+                self._transport.send(kind, frame)
         except CredentialsError as error:
             self._deny(f"no login: {error}")
             return None
@@ -245,14 +253,14 @@ class PrivateStream(Link):
         if not self._is_live:
             receive_time_ns = self._timing.now_ns()
         self.messages += 1
+        if self._is_framed:
+            self._unwrap(payload, receive_time_ns)
+            return
         try:
             message = load(payload)
             if self._session is not None and (told := self._session.hear(message)) is not None:
                 self._heed(told)
-                if self._session is not None:
-                    asked = self._session.next_time(self._now())
-                    if asked is not None and asked < self._due:
-                        self._attend()
+                self._hurry()
                 return
             if self._on_message is not None:
                 self._call(self._on_message, message, receive_time_ns)
@@ -262,6 +270,34 @@ class PrivateStream(Link):
                 events = self._trading.read_event(load_exact(payload), receive_time_ns)
         except BadMessage as error:
             events = [Malformed(error)]
+        self._report(events)
+
+    def _unwrap(self, payload: bytes, receive_time_ns: int) -> None:
+        """A frame of a conversation that wraps its messages."""
+        session = self._session
+        for event in (session.hear(payload) or ()) if session is not None else ():
+            if self._session is not session:  # what came before was the end of it
+                return
+            if isinstance(event, News):
+                message = {"channel": event.channel, "data": event.data}
+                if self._on_message is not None:
+                    self._call(self._on_message, message, receive_time_ns)
+                self._report(self._trading.read_event(message, receive_time_ns))
+            elif isinstance(event, Malformed | Unknown):
+                self._report([event, _SOMETHING])
+            else:
+                self._heed([event])
+        self._heed([])
+        self._hurry()
+
+    def _hurry(self) -> None:
+        """The session may have something to say now."""
+        if self._session is not None:
+            asked = self._session.next_time(self._now())
+            if asked is not None and asked < self._due:
+                self._attend()
+
+    def _report(self, events: list[PrivateEvent]) -> None:
         events = self._newest.of(events)
         self._call(self._on_reports, events)
         for event in events:

@@ -178,9 +178,12 @@ class Rest:
         key = self._credentials.api_key if self._credentials.is_loaded else ""
         return text.replace(key, "<hidden>") if len(key) >= 6 else text
 
-    def login(self) -> bytes:
-        """The message that says on a private stream whose it is, by the server's time. Raises CredentialsError."""
-        return self._trading.login(self._credentials, (self._timing.now_ns() + self.offset_ns) // 1_000_000)
+    def login(self, table: Trading) -> bytes:
+        """The message that says on a table's private stream whose it is, by the server's time.
+
+        Raises CredentialsError.
+        """
+        return table.login(self._credentials, (self._timing.now_ns() + self.offset_ns) // 1_000_000)
 
     def _alert(self, kind: str, text: str) -> None:
         _LOG.warning("%s: %s", self._origin, text)

@@ -55,7 +55,7 @@ class Token:
         renewal = trading.token_renewal_s
         self._lease = None if renewal is None else Lease(life=trading.token_life_s, renewal=renewal, dice=dice)
         self._key: Secret | None = None
-        self._known: deque[Secret] = deque(maxlen=4)  # what is still closing may speak of the last ones
+        self._known: deque[Secret] = deque(maxlen=16)  # what is still closing may speak of the last ones
         self._keeper: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -80,6 +80,7 @@ class Token:
                 key = self._trading.read_token(answer.body)
                 self._known.append(key)
                 self.place = self._trading.read_place(answer.body)
+                self._known.extend(self.place.login.values())
                 self._key = key
             except BadMessage as error:
                 problem = Failure(Verdict.REJECTED, str(error), answer.status)

@@ -32,6 +32,7 @@ _TRADING = {
     "coinswitch": ("coinswitch_trading", "TRADING"),
     "coinswitch-hft": ("coinswitch_hft_trading", "TRADING"),
     "coinswitch-sio": ("coinswitch_sio_trading", "TRADING"),
+    "coinswitch-sio-spot": ("coinswitch_spot_trading", "TRADING"),
     "kucoin": ("kucoin_trading", "KucoinTrading"),
 }
 _SHAPES = {"coinswitch": "coinswitch_shapes"}
@@ -59,10 +60,10 @@ def trading_names() -> tuple[str, ...]:
     return tuple(sorted(_TRADING))
 
 
-def trading_table(name: str) -> Trading:
+def trading_table(name: str, settings: Mapping[str, object] | None = None) -> Trading:
     """The private side of one venue; of one that ``needs_instruments`` a new table, for one account.
 
-    Raises UsageError for a venue that csbook does not trade on.
+    Raises UsageError for a venue that csbook does not trade on, and for settings that it does not have.
     """
     place = _TRADING.get(name)
     if place is None:
@@ -71,7 +72,7 @@ def trading_table(name: str) -> Trading:
 
     found = getattr(import_module(f"csbook.venues.{place[0]}"), place[1])
     table: Trading = found() if isinstance(found, type) else found
-    return table
+    return table.configured(settings) if settings else table
 
 
 def private_shapes(name: str) -> Mapping[str, Shape]:

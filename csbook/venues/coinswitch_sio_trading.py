@@ -3,7 +3,7 @@
 * The signature is Ed25519 over method, path with its query, and epoch; the body is not signed. The key is the public
   half in hex, the secret the seed.
 * The venue has no private socket for futures. An account lives by polling, within 20 requests a minute of each kind.
-  Its sockets for spot orders and balances are left out: the fields of their messages are not documented.
+  Spot is a wallet and a market of its own, with a table of its own.
 * Prices and quantities go out as JSON numbers, digit by digit as they were written.
 * A client order id has to be a UUID. An order is cancelled by the venue's id alone, and there are no hedge legs.
 """
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from csbook import json
 from csbook.credentials import Credentials
 from csbook.errors import OrderRefused
-from csbook.venues.coinswitch_sio import DIALECT
+from csbook.venues.coinswitch_sio import DIALECT, SPOT
 from csbook.venues.coinswitch_trading import EXCHANGE, FUTURES, CoinswitchTrading
 from csbook.venues.trading import Draft, Trading, check_draft
 from csbook.wire import signing
@@ -53,6 +53,7 @@ class SioTrading(CoinswitchTrading):
     read_token = Trading.read_token
     stream_path = Trading.stream_path
     read_event = Trading.read_event
+    spot = SPOT.name
 
     def sign(self, request: Request, credentials: Credentials, timestamp_ms: int) -> Signed:
         headers: Mapping[str, str] = request.headers

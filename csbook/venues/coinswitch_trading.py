@@ -31,7 +31,7 @@ from csbook.wire.private import BalanceReport, OrderReport, PositionReport
 from csbook.wire.request import Failure, Request, Signed, Verdict, query_of, seconds_of
 from csbook.wire.userdata import PrivateEvent, read_message
 
-__all__ = ["TRADING", "CoinswitchTrading"]
+__all__ = ["TRADING", "CoinswitchTrading", "data_of", "row_of", "rows_of"]
 
 EXCHANGE = "EXCHANGE_2"
 FUTURES = "/trade/api/v2/futures"
@@ -60,8 +60,8 @@ class CoinswitchTrading(Trading):
     name = "coinswitch"
     title = "CoinSwitch PRO futures (unofficial WebSocket)"
     abilities = frozenset({"cancel_all", "hedge", "reduce_only"})
-    order_types = ("LIMIT", "MARKET")
-    times_in_force = ("GTC", "IOC", "FOK")
+    order_types: tuple[str, ...] = ("LIMIT", "MARKET")
+    times_in_force: tuple[str, ...] = ("GTC", "IOC", "FOK")
     limits: Mapping[str, Limit] = {
         "place": Limit(20, 60.0),
         "cancel": Limit(10, 60.0, reserve=4),
@@ -170,7 +170,7 @@ class CoinswitchTrading(Trading):
         return Failure(verdict, said, status)
 
     def read_time(self, body: bytes) -> int:
-        data = _data(load(body))
+        data = data_of(load(body))
         value = data.get("serverTime") if isinstance(data, dict) else None
         if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**53:
             raise BadMessage("the server's time: field 'serverTime' is missing; expected ms", field="serverTime")
@@ -183,7 +183,7 @@ class CoinswitchTrading(Trading):
         return exactly(body, lambda message: _many(message, receive_time_ns))
 
     def read_canceled(self, body: bytes) -> tuple[str, ...]:
-        data = _data(load(body))
+        data = data_of(load(body))
         ids = data.get("orders_ids") if isinstance(data, dict) else None
         if not isinstance(ids, list):
             raise BadMessage("the answer to cancel_all: field 'orders_ids' is no list", field="orders_ids")
@@ -199,7 +199,7 @@ class CoinswitchTrading(Trading):
         return exactly(body, lambda message: _instruments(message, ticks))
 
     def read_token(self, body: bytes) -> Secret:
-        data = _data(load(body))
+        data = data_of(load(body))
         text = data.get("listenKey") if isinstance(data, dict) else None
         # nothing of it is shown, whatever it is
         if not isinstance(text, str) or not 1 <= len(text) <= 512 or not text.isascii() or not _is_plain(text):
@@ -246,33 +246,40 @@ def _message(body: bytes) -> str:
     return " ".join(str(text).split())[:200] if isinstance(text, str) else ""
 
 
-def _data(message: Any) -> Any:
+def data_of(message: Any) -> Any:
+    """What an answer is about, with or without its envelope."""
     return message.get("data", message) if isinstance(message, dict) else message
 
 
-def _rows(data: Any, what: str) -> list[dict[str, Any]]:
+def rows_of(data: Any, what: str) -> list[dict[str, Any]]:
+    """The objects of a list. Raises BadMessage for what is none."""
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise BadMessage(f"the answer holds no list of {what}", field=what)
     return data
 
 
-def _one(message: Any, receive_time_ns: int) -> Page:
-    data = _data(message)
+def row_of(message: Any) -> dict[str, Any]:
+    """The one order of an answer, wrapped or not. Raises BadMessage."""
+    data = data_of(message)
     row = data.get("order", data) if isinstance(data, dict) else None
     if not isinstance(row, dict):
         raise BadMessage("the answer holds no order", field="order")
-    report, unknown = _order(row, receive_time_ns)
+    return row
+
+
+def _one(message: Any, receive_time_ns: int) -> Page:
+    report, unknown = _order(row_of(message), receive_time_ns)
     return Page((report,), unknown=unknown)
 
 
 def _many(message: Any, receive_time_ns: int) -> Page:
-    data = _data(message)
+    data = data_of(message)
     if not isinstance(data, dict):
         raise BadMessage("the answer holds no list of orders", field="orders")
     cursor = data.get("cursor")
     if cursor is not None and (isinstance(cursor, bool) or not isinstance(cursor, int) or not 0 <= cursor < 2**53):
         raise bad(data, "cursor", "ms since the epoch, or null")
-    read = [_order(row, receive_time_ns) for row in _rows(data.get("orders"), "orders")]
+    read = [_order(row, receive_time_ns) for row in rows_of(data.get("orders"), "orders")]
     unknown = tuple(dict.fromkeys(word for _, words in read for word in words))
     return Page(tuple(report for report, _ in read), cursor, unknown)
 
@@ -328,7 +335,7 @@ def _order(row: Mapping[str, Any], receive_time_ns: int) -> tuple[OrderReport, t
 
 
 def _positions(message: Any, receive_time_ns: int) -> tuple[PositionReport, ...]:
-    rows = _rows(_data(message), "positions")
+    rows = rows_of(data_of(message), "positions")
     names = [symbol(row, "symbol") for row in rows]
     reports = []
     for row, name in zip(rows, names, strict=True):
@@ -352,9 +359,9 @@ def _positions(message: Any, receive_time_ns: int) -> tuple[PositionReport, ...]
 
 
 def _balances(message: Any, receive_time_ns: int) -> tuple[BalanceReport, ...]:
-    data = _data(message)
+    data = data_of(message)
     reports = []
-    for row in _rows(data.get("base_asset_balances") if isinstance(data, dict) else None, "base_asset_balances"):
+    for row in rows_of(data.get("base_asset_balances") if isinstance(data, dict) else None, "base_asset_balances"):
         held, asset = row.get("balances"), word(row, "base_asset")
         if not isinstance(held, dict) or not asset:
             raise bad(row, "balances", "the balances of an asset")
@@ -365,7 +372,7 @@ def _balances(message: Any, receive_time_ns: int) -> tuple[BalanceReport, ...]:
 
 
 def _instruments(message: Any, ticks: Mapping[str, Decimal]) -> dict[str, Instrument]:
-    data = _data(message)
+    data = data_of(message)
     if isinstance(data, dict) and isinstance(data.get(EXCHANGE), dict):
         data = data[EXCHANGE]
     if not isinstance(data, dict):

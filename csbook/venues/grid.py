@@ -42,7 +42,10 @@ def drafted(
     Raises OrderRefused with the field, and with the nearest valid values of a price or size that is off the grid.
     """
     if instrument is None:
-        raise _refused("symbol", f"{symbol!r} is not listed by {trading.title}")
+        text = f"{symbol!r} is not listed by {trading.title}"
+        if trading.spot and isinstance(symbol, str) and "/" in symbol:
+            text += f"; spot pairs are traded at {trading.spot!r}"
+        raise _refused("symbol", text)
     chosen = _side(side)
     kind = _word("type", type, trading.order_types, trading)
     force = _word("time_in_force", time_in_force, trading.times_in_force, trading)

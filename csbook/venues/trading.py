@@ -6,13 +6,15 @@ A table derives from ``Trading``, which says what is true of a venue that says n
 
 One kind of table remembers: where the venue counts contracts (``needs_instruments``) sizes become base quantity by the
 multipliers that ``read_instruments`` has read, so that has to come first, and such a table belongs to one account.
+
+What only some users have to say of a venue is a setting: ``settings`` names them, ``configured`` makes a table of them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -69,6 +71,9 @@ class Place:
     endpoint: str = ""  # scheme, host and path; no token
     ping_interval: float | None = None
     ping_timeout: float | None = None
+    login: Mapping[str, Secret] = field(
+        default_factory=dict
+    )  # what is said in the conversation, where it is said there
 
 
 class Trading(Protocol):
@@ -91,6 +96,22 @@ class Trading(Protocol):
     open_list_is_whole: bool = False  # the open orders are not asked for by time
     cancel_all_by_symbol: bool = False  # one symbol at a time
     needs_instruments: bool = False  # see the head of this file
+    settings: Mapping[str, str] = {}  # name -> what it is; see the head of this file
+    reconcile_every_s: float = 60.0  # beside a stream that stands, since one that loses a message does not say so
+    spot: str = ""  # the table that trades symbols with a slash
+
+    def configured(self, settings: Mapping[str, object]) -> Trading:
+        """This table with settings. Raises UsageError for one that it does not have, or cannot be."""
+        for name in settings:
+            if name not in self.settings:
+                known = ", ".join(self.settings) or "none"
+                raise UsageError(f"{self.name} has no setting {name!r:.40}; it has: {known}")
+        return self
+
+    @property
+    def connections(self) -> tuple[Trading, ...]:
+        """The tables of the private connections, where an account's news come over several: each reads its own."""
+        return (self,)
 
     def limit_of(self, endpoint: str, cost: int = 1) -> Limit | None:
         """The tightest limit that an endpoint is under, counted in requests of that cost; None: none is known."""
@@ -125,8 +146,11 @@ class Trading(Protocol):
         ...
 
     def cancel_all(self, symbol: str | None = None) -> Request:
-        """Raises OrderRefused without a symbol where ``cancel_all_by_symbol``."""
-        ...
+        """Raises OrderRefused without a symbol where ``cancel_all_by_symbol``.
+
+        Not called where it is none of the ``abilities``: the orders are then cancelled one by one.
+        """
+        raise OrderRefused(f"{self.name} cannot cancel all orders by one request", field="cancel_all")
 
     def order(self, symbol: str, *, order_id: str = "", client_order_id: str = "") -> Request:
         """By the client's id where it is known: the venue's is not, after an outcome that was lost."""
@@ -217,7 +241,7 @@ class Trading(Protocol):
 
     def read_canceled(self, body: bytes) -> tuple[str, ...]:
         """The order ids that ``cancel_all`` names; a venue may name none."""
-        ...
+        raise UsageError(f"{self.name} cannot cancel all orders by one request")
 
     def read_positions(self, body: bytes, receive_time_ns: int) -> tuple[PositionReport, ...]: ...
 
@@ -230,7 +254,10 @@ class Trading(Protocol):
     # -- events -----------------------------------------------------------------------------------------------------
 
     def read_event(self, message: Any, receive_time_ns: int) -> list[PrivateEvent]:
-        """What a private event says, its JSON read already. Raises FloatFound where digits would be lost."""
+        """What a private event says, its JSON read already. Raises FloatFound where digits would be lost.
+
+        Of a conversation that is ``framed`` a message is ``{"channel": name, "data": what came}``.
+        """
         raise UsageError(f"{self.name} has no private stream: {self.stream_lacks}")
 
 

@@ -3,6 +3,7 @@
 Where the key of a stream stands in its address nothing has to be said. Elsewhere the client logs in, or waits to be
 welcomed, subscribes to what an account has to say, and sends pings. Only when every topic is confirmed is nothing lost
 any more: a stream that lacks one is no stream, so that a topic that is refused or not answered for ends the connection.
+Where a venue wraps its messages (Socket.IO, NATS) the session unwraps them.
 """
 
 from __future__ import annotations
@@ -25,8 +26,16 @@ class PrivateSession(Protocol):
     """The talk of one private connection. Times are monotonic seconds."""
 
     @property
+    def binary(self) -> bool:
+        """Whether what it sends goes out as binary frames."""
+
+    @property
+    def framed(self) -> bool:
+        """Whether its frames are no JSON: ``hear`` is given their bytes, and the account's news are News events."""
+
+    @property
     def ready(self) -> bool:
-        """Every topic is confirmed."""
+        """Nothing is lost any more: every topic is confirmed, or asked for where the venue confirms none."""
 
     def opened(self, now: float) -> None:
         """The socket stands."""
@@ -35,7 +44,10 @@ class PrivateSession(Protocol):
         """The messages to send now, as far as the pace allows."""
 
     def hear(self, message: Any) -> list[Event] | None:
-        """What a message of the conversation means; None: it is news of the account, and the table's to read."""
+        """What a message of the conversation means, its JSON read already.
+
+        None: it is news of the account, and the table's to read.
+        """
 
     def overdue(self, now: float) -> list[Event]:
         """What is late by now, each once."""

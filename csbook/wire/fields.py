@@ -25,6 +25,7 @@ __all__ = [
     "integer",
     "load",
     "load_exact",
+    "load_strict",
     "maybe_decimal",
     "maybe_integer",
     "ms",
@@ -65,6 +66,12 @@ def load_exact(payload: bytes) -> Any:
         return json.loads(payload, parse_float=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise BadMessage(f"not JSON that can be read exactly: {error}") from None
+
+
+def load_strict(payload: bytes) -> Any:
+    """The same of what ``load`` takes: nothing in it is a float, not even NaN."""
+    load(payload)
+    return load_exact(payload)
 
 
 def exactly(payload: bytes, read: Callable[[Any], ReadT]) -> ReadT:

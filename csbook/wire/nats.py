@@ -41,7 +41,7 @@ class NatsSession:
     """One connection. See ``wire.session.Session`` for the meaning of the methods.
 
     A stream is a subject. ``depth`` is what the subjects of books begin with; ``readers`` maps the beginnings of other
-    subjects to what makes records of their payloads. ``login`` are further fields of CONNECT.
+    subjects to what makes records of their payloads.
     """
 
     __slots__ = (
@@ -51,7 +51,6 @@ class NatsSession:
         "_greeted",
         "_heartbeat",
         "_info_by",
-        "_login",
         "_need",
         "_numbers",
         "_pace",
@@ -70,7 +69,6 @@ class NatsSession:
         pace: Pace,
         depth: str,
         readers: Mapping[str, Reader],
-        login: Mapping[str, str] | None = None,
         confirm_within: float = 10.0,
         ping_interval: float = 20.0,
         ping_timeout: float = 10.0,
@@ -78,7 +76,6 @@ class NatsSession:
         self._pace = pace
         self._depth = depth.encode()
         self._readers = readers
-        self._login = dict(login or {})
         self._within = confirm_within
         self._heartbeat = Heartbeat(ping_interval, ping_timeout)
         self._buffer = bytearray()  # an operation that is not whole yet
@@ -220,12 +217,14 @@ class NatsSession:
             return at
         if data[end : end + 2] != b"\r\n":
             raise BadMessage("a payload that does not end where its line says", field="payload", offset=end)
-        payload = data[body + head : end]
-        if words[1].startswith(self._depth):
-            events.append(Depth(payload))
-        else:
-            events += self._records(words[1].decode("utf-8", "replace"), payload, receive_time_ns)
+        events += self._brought(words[1], data[body + head : end], receive_time_ns)
         return end + 2
+
+    def _brought(self, subject: bytes, payload: bytes, receive_time_ns: int) -> list[Event]:
+        """What the message of a subject is."""
+        if subject.startswith(self._depth):
+            return [Depth(payload)]
+        return self._records(subject.decode("utf-8", "replace"), payload, receive_time_ns)
 
     def _records(self, subject: str, payload: bytes, receive_time_ns: int) -> list[Event]:
         reader = next((reader for begin, reader in self._readers.items() if subject.startswith(begin)), None)
@@ -246,8 +245,12 @@ class NatsSession:
         if self._greeted:
             return
         self._greeted = True
-        fields = b"".join(b",%b:%b" % (json.dumps(key), json.dumps(value)) for key, value in self._login.items())
+        fields = b"".join(b",%b:%b" % (json.dumps(key), json.dumps(value)) for key, value in self._fields().items())
         self._replies += b"CONNECT %b%b}\r\n" % (_BEGIN, fields)
+
+    def _fields(self) -> Mapping[str, str]:
+        """Further fields of CONNECT, at the moment when it is sent."""
+        return {}
 
     def _error(self, text: str) -> Event:
         for subject in self._numbers:

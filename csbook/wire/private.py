@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from csbook.types import Fill, OrderStatus, Side, quick
 
-__all__ = ["BalanceReport", "KeyExpired", "OrderReport", "PositionReport", "Report", "Snapshot"]
+__all__ = ["BalanceReport", "Hint", "KeyExpired", "OrderReport", "PositionReport", "Report", "Snapshot"]
 
 
 @quick
@@ -22,7 +22,8 @@ class OrderReport:
     """News of one order. Sizes are base quantity, times ns since the epoch, 0 where the message has none.
 
     At least one of ``client_order_id`` and ``order_id`` is not empty. ``status`` is the venue's word in ours; a venue
-    that ends a partly filled order with a status of its own is CANCELED with ``filled`` above 0.
+    that ends a partly filled order with a status of its own is CANCELED with ``filled`` above 0. ``symbol`` is empty
+    where the message has none: such a report is about an order that is known by its ``order_id``.
     """
 
     symbol: str
@@ -89,6 +90,13 @@ class KeyExpired:
     """The venue says that the key of this private stream is no longer good; the stream will stay silent."""
 
     event_time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something happened to the account, and the message does not say enough of it: it has to be asked for."""
+
+    what: str  # in a few words, none of them the message's
 
 
 Report: TypeAlias = OrderReport | PositionReport | BalanceReport | KeyExpired

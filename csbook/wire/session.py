@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from csbook.errors import BadMessage
 from csbook.types import Candle, Ticker, Trade
@@ -20,6 +20,7 @@ __all__ = [
     "Event",
     "Lost",
     "Malformed",
+    "News",
     "Pace",
     "Record",
     "Refused",
@@ -85,13 +86,21 @@ class Depth:
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """News of an account that was wrapped in the conversation: for the venue's trading table. Numbers are exact."""
+
+    channel: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The conversation is over, though the socket may still stand."""
 
     reason: str
 
 
-Event: TypeAlias = Confirmed | Refused | Unconfirmed | Record | Malformed | Unknown | Depth | Lost
+Event: TypeAlias = Confirmed | Refused | Unconfirmed | Record | Malformed | Unknown | Depth | News | Lost
 
 
 class Pace(Protocol):

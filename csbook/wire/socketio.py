@@ -21,9 +21,10 @@ from csbook.types import Candle, Ticker, Trade
 from csbook.wire import records
 from csbook.wire.session import Confirmed, Event, Lost, Malformed, Pace, Record, Refused, Unconfirmed, Unknown
 
-__all__ = ["SocketIoSession"]
+__all__ = ["Load", "SocketIoSession"]
 
 Reader = Callable[[Any, int], list[Trade | Ticker | Candle]]
+Load = Callable[[bytes], Any]
 
 _ATTACHMENTS = 16  # binary messages that one event may announce
 _LONGEST_PING = 125
@@ -162,7 +163,7 @@ class SocketIoSession:
         except BadMessage as error:
             return [Malformed(error)]
 
-    def _packet(self, payload: bytes, receive_time_ns: int, load: Callable[[bytes], Any]) -> list[Event]:
+    def _packet(self, payload: bytes, receive_time_ns: int, load: Load) -> list[Event]:
         match payload[:1]:
             case b"4":
                 return self._message(payload[1:], receive_time_ns, load)
@@ -186,7 +187,7 @@ class SocketIoSession:
         self._join = True
         return []
 
-    def _message(self, packet: bytes, receive_time_ns: int, load: Callable[[bytes], Any]) -> list[Event]:
+    def _message(self, packet: bytes, receive_time_ns: int, load: Load) -> list[Event]:
         kind, rest = packet[:1], packet[1:]
         count, binary = 0, kind in (b"5", b"6")
         if binary:
@@ -216,12 +217,15 @@ class SocketIoSession:
                 return []
         raise BadMessage(f"no Socket.IO packet of type {kind!r}", field="packet", offset=1)
 
-    def _event(self, text: bytes, receive_time_ns: int, load: Callable[[bytes], Any]) -> list[Event]:
-        said = load(text)
+    @staticmethod
+    def _named(said: Any) -> tuple[str, Any]:
+        """The name and the payload of an event. Raises BadMessage."""
         if not isinstance(said, list) or not said or not isinstance(said[0], str):
             raise BadMessage("an event that is no array with its name first", field="event")
-        name = said[0]
-        payload = said[1] if len(said) > 1 else None
+        return said[0], said[1] if len(said) > 1 else None
+
+    def _event(self, text: bytes, receive_time_ns: int, load: Load) -> list[Event]:
+        name, payload = self._named(load(text))
         if isinstance(payload, dict) and "success" in payload:
             return self._answer(name, payload)
         if name in self._books:

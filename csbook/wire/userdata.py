@@ -31,12 +31,12 @@ from csbook.wire.fields import (
     time_ns,
     word,
 )
-from csbook.wire.private import BalanceReport, KeyExpired, OrderReport, PositionReport, Report
+from csbook.wire.private import BalanceReport, Hint, KeyExpired, OrderReport, PositionReport, Report
 from csbook.wire.session import Malformed, Unknown
 
 __all__ = ["PrivateEvent", "peeled", "read", "read_message"]
 
-PrivateEvent: TypeAlias = Report | Malformed | Unknown
+PrivateEvent: TypeAlias = Report | Hint | Malformed | Unknown
 
 _STATUSES = {
     "NEW": OrderStatus.NEW,

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +22,10 @@ from csbook.net.desk import RequestFailed
 from csbook.sim import LocalVenue
 from csbook.venues import trading_table
 from csbook.wire.request import Answer, Failure, Request, Verdict
+from doorkeeper import Doorkeeper
+from hftvenue import KEYS, Rest
+from spotvenue import spot_venue
+from v5_samples import ORDER, POSITION
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -198,3 +203,64 @@ async def test_other_processes_trade_with_what_sim_printed(
         assert json.loads(ended.stdout)["canceled"] == [order.order_id]
         while trader.account.open_orders():  # noqa: ASYNC110 - the stream tells this process of it
             await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def official(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of the official surfaces, where the commands look for them."""
+    pytest.importorskip("cryptography", reason="Ed25519 needs the package cryptography")
+    for surface in ("SIO_SPOT", "HFT"):
+        monkeypatch.setenv(f"CSBOOK_COINSWITCH_{surface}_API_KEY", KEYS.api_key)
+        monkeypatch.setenv(f"CSBOOK_COINSWITCH_{surface}_API_SECRET", KEYS.api_secret.reveal())
+
+
+@pytest.mark.usefixtures("official")
+async def test_spot(capsys: pytest.CaptureFixture[str]) -> None:
+    async with spot_venue() as venue:
+        venue.rest.rest["GET", "/trade/api/v2/time"] = lambda asked: (200, {"serverTime": time.time_ns() // 1_000_000})
+        where = Where("coinswitch-sio-spot", venue.rest_url, json=True)
+        venue.holdings.append({"currency": "BTC", "main_balance": "0.25", "blocked_balance_order": "0.0019"})
+        venue.rows["o-1"] = {
+            "order_id": "o-1", "symbol": "BTC/INR", "price": 5700000, "orig_qty": 5e-05, "executed_qty": 0,
+            "status": "OPEN", "side": "SELL", "client_order_id": "by-hand", "created_time": 1700000000000,
+        }  # fmt: skip
+        await account.orders(where)
+        (order,) = one(capsys)["orders"]
+        assert (order["symbol"], order["size"], order["price"]) == ("BTC/INR", "0.00005", "5700000")
+        await account.positions(where)
+        (held,) = one(capsys)["positions"]
+        assert (held["symbol"], held["size"]) == ("BTC/INR", "0.2519")
+        await account.balances(where)
+        assert [(each["asset"], each["wallet"]) for each in one(capsys)["balances"]] == [
+            ("INR", "100000"),
+            ("BTC", "0.2519"),
+        ]
+        await account.cancel_all(where)
+        said = one(capsys)
+        assert (said["canceled"], said["open_orders"], venue.rows["o-1"]["status"]) == (["o-1"], 0, "CANCELLED")
+        await account.orders(Where(where.venue, where.rest_url, json=True, settings={"exchange": "c2c2"}))
+        assert one(capsys)["orders"] == [] and venue.asked("GET", "orders")[-1].query == "open=true&exchanges=c2c2"
+        with pytest.raises(UsageError, match="has no setting 'exchanges'"):
+            await account.orders(Where(where.venue, where.rest_url, settings={"exchanges": "c2c2"}))
+
+
+@pytest.mark.usefixtures("official")
+async def test_hft(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Doorkeeper() as doors:
+        rest = Rest(doors)
+        now = {"retCode": 0, "result": {}, "time": time.time_ns() // 1_000_000}
+        doors.rest["GET", "/v5/market/time"] = lambda asked: (200, now)
+        rest.rows = [ORDER]
+        rest.positions = [POSITION]
+        rest.coins = [{"coin": "USDT", "walletBalance": "1000.50"}]
+        where = Where("coinswitch-hft", doors.rest_url, json=True)
+        await account.orders(where)
+        (order,) = one(capsys)["orders"]
+        assert (order["symbol"], order["order_id"]) == (ORDER["symbol"], ORDER["orderId"])
+        await account.positions(where)
+        (held,) = one(capsys)["positions"]
+        assert (held["symbol"], Decimal(held["size"])) == (POSITION["symbol"], -75)
+        await account.balances(where)
+        (asset,) = one(capsys)["balances"]
+        assert (asset["asset"], asset["wallet"]) == ("USDT", "1000.50")
+        assert all("x-auth-signature" in asked.headers for asked in doors.asked if "/market/" not in asked.path)

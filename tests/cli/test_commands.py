@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from csbook.cli.commands import csbook as group
 from csbook.cli.commands import invoke
 from csbook.errors import UsageError
 
-ACCOUNT = {"--venue", "--rest-url", "--credentials", "--json"}
+ACCOUNT = {"--venue", "--rest-url", "--setting", "--credentials", "--json"}
 
 
 def test_the_commands() -> None:
@@ -113,7 +114,7 @@ def test_the_commands_of_an_account(asked: list[tuple[str, Any, dict[str, Any]]]
     invoke(["orders", *at, "--symbol", "btcusdt"])
     invoke(["positions", *at, "--json"])
     invoke(["balances", *at, "--credentials", "a-file"])
-    invoke(["cancel-all", *at])
+    invoke(["cancel-all", *at, "--setting", "exchange=c2c1", "--setting", "x=a=b"])
     invoke(["halt", *at, "--reason", "why", "--by", "ann", "--no-cancel"])
     invoke(["halt", *at])
     invoke(["rearm", *at])
@@ -121,7 +122,7 @@ def test_the_commands_of_an_account(asked: list[tuple[str, Any, dict[str, Any]]]
         ("orders", (where, "BTCUSDT"), {}),
         ("positions", (Where("coinswitch", "http://127.0.0.1:1", json=True), None), {}),
         ("balances", (Where("coinswitch", "http://127.0.0.1:1", "a-file"),), {}),
-        ("cancel_all", (where, None), {}),
+        ("cancel_all", (replace(where, settings={"exchange": "c2c1", "x": "a=b"}), None), {}),
         ("halt", (where, "why", "ann"), {"cancel": False}),
         ("halt", (where, None, None), {"cancel": True}),
         ("rearm", (where, None), {}),

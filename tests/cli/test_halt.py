@@ -21,6 +21,7 @@ from csbook.guard.latchfile import LatchFile, latch_path
 from csbook.net import rest
 from csbook.net.rest import RestPolicy
 from csbook.sim import LocalVenue
+from spotvenue import spot_venue
 
 
 @pytest.fixture
@@ -201,3 +202,21 @@ async def test_rearming_what_was_never_halted_writes_nothing(
     await rearm(where, "ann")
     assert capsys.readouterr().out == "nothing was halted\n"
     assert LatchFile(latch_path(state, "coinswitch", local.rest_url, local.api_key)).read() is None
+
+
+@pytest.mark.usefixtures("state")
+async def test_a_venue_that_cancels_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cryptography", reason="Ed25519 needs the package cryptography")
+    monkeypatch.setenv("CSBOOK_COINSWITCH_SIO_SPOT_API_KEY", "the-public-half-of-a-pair")
+    monkeypatch.setenv("CSBOOK_COINSWITCH_SIO_SPOT_API_SECRET", bytes(range(32)).hex())
+    async with spot_venue() as venue:
+        for i in range(3):
+            venue.rows[f"o-{i}"] = {
+                "order_id": f"o-{i}", "symbol": "BTC/INR", "price": 57, "orig_qty": 1, "status": "OPEN", "side": "BUY",
+                "client_order_id": f"by-hand-{i}", "created_time": 1700000000000,
+            }  # fmt: skip
+        await halt(Where("coinswitch-sio-spot", venue.rest_url, json=True), "enough", "ann")
+        assert json.loads(capsys.readouterr().out)["canceled"] == ["o-0", "o-1", "o-2"]
+        assert {row["status"] for row in venue.rows.values()} == {"CANCELLED"}

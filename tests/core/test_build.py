@@ -9,3 +9,4 @@ def test_build_info() -> None:
     info = csbook.build_info()
     assert info["version"] == csbook.__version__
     assert isinstance(info["layout"], int)
+    assert isinstance(info["counter"], bool)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ import csbook
 from csbook import State
 from csbook.errors import SubscribeError
 from csbook.net.setting import Policy
+from natsvenue import SUBJECT, nats_venue
 from scripted import until
 
 BOOK, TRADES = "FETCH_ORDER_BOOK_CS_PRO", "FETCH_TRADES_CS_PRO"
@@ -146,58 +145,6 @@ async def test_socketio_a_client_that_is_kicked_comes_back() -> None:
 
 
 # -- NATS ------------------------------------------------------------------------------------------------------------
-
-SUBJECT = "v1.f.public.futures.depth-update."
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class NatsVenue:
-    """A nats-server with its WebSocket door, and a publisher that is not ours either."""
-
-    def __init__(self, ws: int, tcp: int) -> None:
-        self.url = f"ws://127.0.0.1:{ws}"
-        self._tcp = tcp
-        self.publisher: Any = None
-
-    async def publish(self, symbol: str, payload: str, headers: dict[str, str] | None = None) -> None:
-        await self.publisher.publish(SUBJECT + symbol, payload.encode(), headers=headers)
-        await self.publisher.flush()
-
-
-@asynccontextmanager
-async def nats_venue(folder: Path) -> AsyncIterator[NatsVenue]:
-    program = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin:/sbin")
-    if program is None:
-        pytest.skip("nats-server is not installed")
-    client = pytest.importorskip("nats", reason="nats-py is not installed")
-    ws, tcp = free_port(), free_port()
-    config = folder / "nats.conf"
-    config.write_text(
-        f"host: 127.0.0.1\nport: {tcp}\nping_interval: 1\n"
-        f"websocket {{\n  host: 127.0.0.1\n  port: {ws}\n  no_tls: true\n}}\n"
-    )
-    null = asyncio.subprocess.DEVNULL
-    server = await asyncio.create_subprocess_exec(program, "-c", str(config), stdout=null, stderr=null)
-    venue = NatsVenue(ws, tcp)
-    try:
-        async with asyncio.timeout(10.0):
-            while venue.publisher is None:
-                try:
-                    venue.publisher = await client.connect(f"nats://127.0.0.1:{tcp}", allow_reconnect=False)
-                except (OSError, client.errors.Error):
-                    await asyncio.sleep(0.02)
-        yield venue
-    finally:
-        if venue.publisher is not None:
-            await venue.publisher.close()
-        server.terminate()
-        await server.wait()
 
 
 def depth(symbol: str, at: int, levels: int = 1) -> str:

@@ -133,6 +133,6 @@ async def test_the_login_of_a_stream_is_made_by_the_servers_time() -> None:
         made: list[tuple[Credentials, int]] = []
         rest._trading = type("Table", (), {"login": lambda self, *said: made.append(said)})()
         await rest.have_keys()
-        rest.login()
+        rest.login(rest._trading)
         assert made == [(rest._credentials, time.clock.now_ns() // 1_000_000 + 5_000)]
         await rest.close()

@@ -42,13 +42,13 @@ def test_it_is_a_stream_of_bytes() -> None:
 
 
 def test_the_server_speaks_first() -> None:
-    talk = Talk(greeted=False, login={"user": "u"})
+    talk = Talk(greeted=False)
     talk.session.subscribe(["v1.depth.BTC/USDT", "v1.depth.ETH/USDT"])
     assert talk.sent() == b"" and talk.session.next_time(0.0) == 5.0
     assert talk.told(INFO) == [] and talk.session.next_time(0.0) == 0.0
     connect, first, second, ping, end = talk.sent().split(b"\r\n")
     said = json.loads(connect.removeprefix(b"CONNECT "))
-    assert said["verbose"] is False and said["user"] == "u" and said["protocol"] == 1
+    assert said["verbose"] is False and said["protocol"] == 1
     assert [first, second, ping, end] == [b"SUB v1.depth.BTC/USDT 1", b"SUB v1.depth.ETH/USDT 2", b"PING", b""]
     assert talk.told(b"PONG\r\n") == [Confirmed(("v1.depth.BTC/USDT", "v1.depth.ETH/USDT"))]
 
