@@ -115,14 +115,16 @@ class Holdings:
         leg = None if legs is None else legs.get(report.position_side)
         if leg is None:
             leg = self.leg(symbol, report.position_side)
-        if not leg.report(held):
+        usual = leg.confirm(held)
+        if not usual and not leg.report(held):
             return False
         if report.leverage is not None:
             leg.leverage = report.leverage
         leg.margin_type = report.margin_type or leg.margin_type
-        leg.evaluate()
-        if held.asked_ns:
-            leg.learn_base()
+        if not usual:
+            leg.evaluate()
+            if held.asked_ns:
+                leg.learn_base()
         self.publish(symbol, changes)
         return True
 

@@ -201,6 +201,32 @@ class Leg:
             self.changed_ns = time_ns
         return True
 
+    def confirm(self, held: Held) -> bool:
+        """Take in the usual report; False, and nothing has changed, for any other one: ``report`` and ``evaluate`` it.
+
+        The usual one is an event, newer than the event before it, that has the size of the fills, none of which is
+        certainly newer: its interval has them in it, so they agree as before.
+        """
+        reports, time_ns = self.reports, held.time_ns
+        if len(reports) != 1 or not self.settled or held.asked_ns or held.size != self.size:
+            return False
+        old = reports[0]
+        if old.asked_ns or old.time_ns >= time_ns or time_ns < self.floor_ns:
+            return False
+        paths = self.paths
+        for path in paths:
+            if path.latest_ns > time_ns:
+                return False
+        self.reports = reports = [held]
+        for path in tuple(paths):
+            if path.settle(reports):
+                paths.discard(path)
+        self.floor_ns = time_ns
+        if time_ns > self.changed_ns:
+            self.changed_ns = time_ns
+        self._book_entry(held)
+        return True
+
     def learn_base(self) -> None:
         """After a reconciliation: what the orders do not explain, if one report is held and leaves nothing open."""
         if self.settled or len(self.reports) != 1 or self.low != self.high:
@@ -220,19 +246,9 @@ class Leg:
             self.settled = True
             return
         newest = reports[-1]
-        later_ns = 0
-        if paths:
-            for path in tuple(paths):
-                if path.settle(reports):
-                    paths.discard(path)
-                elif path.latest_ns > later_ns:
-                    later_ns = path.latest_ns
-        if by_fills == newest.size and len(reports) == 1 and not newest.asked_ns and later_ns <= newest.time_ns:
-            # the usual: the venue says what the fills say, and of none of them is it certain that it came later
-            self.settled = True
-            self.low = self.high = self.size = by_fills
-            self._book_entry(newest)
-            return
+        for path in tuple(paths):
+            if path.settle(reports):
+                paths.discard(path)
         low = high = guess = None
         agree = by_fills is not None
         for held in reports:

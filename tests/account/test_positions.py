@@ -252,34 +252,61 @@ def told(leg: Leg) -> tuple[object, ...]:
 NEWS = st.tuples(st.sampled_from(("buy", "sell", "late", "event", "answer")), st.integers(0, 6), st.integers(-3, 3))
 
 
+def state(leg: Leg) -> tuple[object, ...]:
+    answer = leg.size, leg.low, leg.high, leg.settled, leg.entry_price, leg.ledger.size, leg.ledger.entry
+    paths = sorted((path.sign, path.settled, *(point.filled for point in path.points)) for path in leg.paths)
+    reports = [(held.size, held.time_ns, held.received_ns, held.floor_ns) for held in leg.reports]
+    return answer, paths, reports, leg.floor_ns, leg.changed_ns, leg.base, leg.net
+
+
 @given(st.lists(NEWS, max_size=12))
-@example([("answer", 3, 1), ("buy", 3, 1)])
+@example([("event", 1, 0), ("buy", 2, 0), ("event", 2, 1), ("sell", 2, 0), ("event", 3, 0), ("event", 3, 0)])
+@example([("event", 1, 0), ("buy", 3, 0), ("event", 2, 1), ("event", 4, 1)])
+@example([("answer", 3, 1), ("buy", 3, 1), ("event", 3, 1), ("answer", 0, 1), ("event", 4, 1)])
+@example([("event", 1, 0), ("answer", 3, 0)])
+@example([("event", 1, 2), ("event", 2, 2)])
+@example([("event", 5, 0), ("answer", 0, 0), ("event", 6, 0)])
+@example([("event", 5, 0), ("event", 0, 0), ("event", 3, 0)])
+@example([("event", 1, 0), ("event", 5, 0), ("event", 0, 0), ("event", 4, 0)])
 def test_the_usual_way_to_the_answer_is_no_other_answer(news: list[tuple[str, int, int]]) -> None:
-    leg = Leg(SYMBOL, "BOTH", 2)
-    paths = {"buy": Path(1), "sell": Path(-1)}
-    paths["buy"].placed_ns = 13
+    """A leg that takes the usual way where it can, beside one that never does, and both against the rule."""
+    legs = [(Leg(SYMBOL, "BOTH", 2), {"buy": Path(1), "sell": Path(-1)}) for _ in range(2)]
     for now, (kind, at, size) in enumerate(news, 10):
-        if kind == "event":
-            leg.report(Held(D(size), at, now, D(100 + size)))
-        elif kind == "answer":
-            leg.report(Held(D(size), at, now, None, now - 1, now))
-        elif kind == "late":
-            path = paths["buy" if size > 0 else "sell"]
-            if path.known:
-                path.recall(at, now, path.known, None)
-        else:
-            path = paths[kind]
-            known = path.known
-            leg.grow(path, at, now, known + 1, None if size < 0 else known, D(100))
-        leg.evaluate()
-        assert (leg.size, leg.low, leg.high, leg.settled) == told(leg)
+        for number, (leg, paths) in enumerate(legs):
+            paths["buy"].placed_ns = 13
+            if kind in ("event", "answer"):
+                asked = (now - 1, now) if kind == "answer" else (0, 0)
+                held = Held(D(size), at, now, D(100 + size), *asked)
+                before = state(leg)
+                if number == 0 and leg.confirm(held):
+                    continue
+                assert state(leg) == before
+                leg.report(held)
+            elif kind == "late":
+                path = paths["buy" if size > 0 else "sell"]
+                if path.known:
+                    path.recall(at, now, path.known, None)
+            else:
+                path = paths[kind]
+                known = path.known
+                leg.grow(path, at, now, known + 1, None if size < 0 else known, D(100))
+            leg.evaluate()
+        quick, slow = (leg for leg, _ in legs)
+        assert (quick.size, quick.low, quick.high, quick.settled) == told(quick)
+        assert state(quick) == state(slow)
 
 
-@pytest.mark.parametrize(("at", "said"), [(4, (2, 2, 2, False)), (5, (1, 1, 1, True)), (6, (1, 1, 1, True))])
-def test_a_report_that_says_what_the_fills_say_may_still_be_older_than_one_of_them(at: int, said: object) -> None:
+@pytest.mark.parametrize(("at", "size", "usual"), [(4, 1, False), (5, 1, True), (6, 1, True), (6, 2, False)])
+def test_the_usual_report_has_the_size_of_the_fills_and_none_is_certainly_newer(
+    at: int, size: int, usual: bool
+) -> None:
     leg, path = Leg(SYMBOL, "BOTH", 2), Path(1)
+    assert not leg.confirm(Held(ZERO, 3, 1)), "there is none to compare it with"
+    leg.report(Held(ZERO, 3, 1))
     leg.grow(path, 5, 1, D(1), ZERO, D(100))
-    leg.report(Held(D(1), at, 2))
     leg.evaluate()
-    # one of before the fill has certainly not seen it: somebody else has bought one, too
-    assert (leg.size, leg.low, leg.high, leg.settled) == said
+    held = Held(D(size), at, 2, D(101))
+    assert leg.confirm(held) is usual
+    assert (leg.reports == [held], leg.entry_price) == (usual, 101 if usual else 100)
+    assert (leg.size, leg.settled) == (1, True)
+    assert not leg.confirm(held), "not newer than itself"
