@@ -1,7 +1,10 @@
 from typing import Any
 
+from typing_extensions import disjoint_base
+
 KEPT: int
 
+@disjoint_base
 class Form:
     """An object that was found without fault.
 
@@ -14,6 +17,7 @@ class Form:
         self, keys: tuple[Any, ...], types: tuple[type, ...], demands: tuple[bool | Forms | None, ...]
     ) -> None: ...
 
+@disjoint_base
 class Forms:
     """The forms that were learned last at one place. ``most``: the place has an array, and so many of its elements count."""
 
