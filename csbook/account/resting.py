@@ -17,7 +17,7 @@ __all__ = ["Resting"]
 
 
 class Resting:
-    """Brought up to an order by ``show`` after each change of it. O(log prices)."""
+    """Brought up to an order by ``show`` after each change of it. O(1)."""
 
     def __init__(self) -> None:
         self._ladders: dict[str, Ladder] = {}
