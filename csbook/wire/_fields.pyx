@@ -10,6 +10,11 @@ from decimal import Decimal
 
 from csbook.errors import BadMessage
 
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object)
+    const unsigned char* PyUnicode_1BYTE_DATA(object)
+    Py_ssize_t PyUnicode_GET_LENGTH(object)
+
 KEPT = 4096    # numbers, and symbols
 LONGEST = 256  # characters of an identifier or a word
 
@@ -52,19 +57,44 @@ def remembered():
     return len(numbers), len(symbols)
 
 
+cdef bint is_plain(str text):
+    """Whether a text is a decimal number without an exponent: what the pattern says of most of them, sooner."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), at = 0, began
+    cdef const unsigned char* letters
+    if not PyUnicode_IS_ASCII(text):
+        return False
+    letters = PyUnicode_1BYTE_DATA(text)  # a zero stands behind the last one
+    if letters[0] == 45:
+        at = 1
+    began = at
+    while 48 <= letters[at] <= 57:
+        at += 1
+    if not 1 <= at - began <= 30:
+        return False
+    if at < size and letters[at] == 46:
+        at += 1
+        began = at
+        while 48 <= letters[at] <= 57:
+            at += 1
+        if not 1 <= at - began <= 30:
+            return False
+    return at == size
+
+
 cdef object new_decimal(message, key, value, bint positive):
-    if isinstance(value, float):
-        raise FloatFound
-    if isinstance(value, bool) or not isinstance(value, (str, int, make_decimal)):
-        raise no_decimal(message, key, positive)
-    if not full_decimal(str(value)):
-        raise no_decimal(message, key, positive)
-    number = make_decimal(value)
     if type(value) is str:
+        if not is_plain(<str>value) and full_decimal(value) is None:
+            raise no_decimal(message, key, positive)
+        number = make_decimal(value)
         if len(numbers) >= kept:
             numbers.clear()
         numbers[value] = number
-    return number
+        return number
+    if isinstance(value, float):
+        raise FloatFound
+    if isinstance(value, bool) or not isinstance(value, (str, int, make_decimal)) or full_decimal(str(value)) is None:
+        raise no_decimal(message, key, positive)
+    return make_decimal(value)
 
 
 cdef object no_decimal(message, key, bint positive):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from csbook.errors import BadMessage
 from csbook.wire import fields
@@ -50,6 +53,24 @@ def test_what_a_message_that_is_no_mapping_raises_is_not_hidden() -> None:
     for reader in (fields.decimal, fields.maybe_decimal, fields.integer, fields.time_ns, fields.symbol, fields.word):
         with pytest.raises(AttributeError):
             reader(message, "p")
+
+
+DECIMAL = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+
+
+@given(st.text("0123456789.-eE+ \0\u0661", max_size=8) | st.from_regex(DECIMAL, fullmatch=True) | st.text())
+@example("1" * 30 + "." + "1" * 30)
+@example("-" + "1" * 31)
+@example("1." + "1" * 31)
+@example("1\0")
+@example("1.5\n")
+def test_which_texts_are_decimals(text: str) -> None:
+    if DECIMAL.fullmatch(text):
+        for _ in range(2):
+            assert str(fields.decimal({"p": text}, "p")) == str(Decimal(text))
+    else:
+        with pytest.raises(BadMessage, match="a decimal number, as text"):
+            fields.decimal({"p": text}, "p")
 
 
 def test_a_float_asks_for_a_second_reading() -> None:
