@@ -64,17 +64,17 @@ cdef bint is_plain(str text):
     if not PyUnicode_IS_ASCII(text):
         return False
     letters = PyUnicode_1BYTE_DATA(text)  # a zero stands behind the last one
-    if letters[0] == 45:
+    if letters[0] == c'-':
         at = 1
     began = at
-    while 48 <= letters[at] <= 57:
+    while c'0' <= letters[at] <= c'9':
         at += 1
     if not 1 <= at - began <= 30:
         return False
-    if at < size and letters[at] == 46:
+    if at < size and letters[at] == c'.':
         at += 1
         began = at
-        while 48 <= letters[at] <= 57:
+        while c'0' <= letters[at] <= c'9':
             at += 1
         if not 1 <= at - began <= 30:
             return False

@@ -27,7 +27,7 @@ cdef bint is_digits(str text):
         return False
     letters = PyUnicode_1BYTE_DATA(text)
     for at in range(size):
-        if not (48 <= letters[at] <= 57 or letters[at] == 45 or letters[at] == 46):
+        if not (c'0' <= letters[at] <= c'9' or letters[at] == c'-' or letters[at] == c'.'):
             return False
     return True
 
@@ -93,15 +93,16 @@ cdef class Forms:
         if type(value) is not list:
             return False
         for at in range(min(PyList_GET_SIZE(value), self.most)):
-            if not self.one(<object>PyList_GET_ITEM(value, at)):
+            element = <object>PyList_GET_ITEM(value, at)
+            if not self.one(element):
                 return False
         return True
 
     cdef bint one(self, value) except -1:
-        cdef Py_ssize_t at
+        cdef Form form
         if type(value) is not dict:
             return False
-        for at in range(PyList_GET_SIZE(self.known)):
-            if (<Form>PyList_GET_ITEM(self.known, at)).fits(<dict>value):
+        for form in self.known:
+            if form.fits(<dict>value):
                 return True
         return False
