@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -27,6 +29,9 @@ def test_a_seed_replays() -> None:
     assert once.done == again.done and len(once.notes) > 20
 
 
+ADD, IDS = Fills.add, count()
+
+
 def fails(limit: int = 40) -> bool:
     for seed in range(1, limit):
         try:
@@ -39,7 +44,7 @@ def fails(limit: int = 40) -> bool:
 @pytest.mark.parametrize(
     ("owner", "name", "wrong"),
     [
-        (Fills, "knows", lambda self, fill, filled: False),
+        (Fills, "add", lambda self, fill, filled: ADD(self, replace(fill, trade_id=str(next(IDS))), filled)),
         (Account, "unknown", lambda self, key, reason, now_ns: self.refused(key, reason, now_ns)),
         (Trader, "_restored", lambda self: None),
     ],
