@@ -40,7 +40,7 @@ class NatsVenue:
         arguments = (self._program, "-c", str(self._config))
         self._process = await asyncio.create_subprocess_exec(*arguments, stdout=null, stderr=null)
         self.publisher = None
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(40):
             while self.publisher is None:
                 try:
                     where = f"nats://127.0.0.1:{self._tcp}"

@@ -125,7 +125,7 @@ class ScriptedVenue:
 
     async def client(self, number: int = 0) -> Client:
         """The so-manieth client that came, once it has asked for something or something else was heard of it."""
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(40):
             while len(self.clients) <= number or not self.clients[number].requests:
                 self._new.clear()
                 await self._new.wait()
@@ -192,7 +192,7 @@ def refuse(request: dict[str, Any], code: int = 2, text: str = "unknown stream")
     return json.dumps({"error": {"code": code, "msg": text}, "id": request["id"]}).encode()
 
 
-async def until(condition: Callable[[], object], within: float = 5.0) -> None:
+async def until(condition: Callable[[], object], within: float = 30.0) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - a condition of any kind has no event

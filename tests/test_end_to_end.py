@@ -127,7 +127,7 @@ async def settle(sim: LocalVenue, feed: Feed, depth: int = 20) -> None:
     """The market stands still, the faults end: every book becomes the venue's."""
     sim.pause()
     sim.faults = ()  # type: ignore[assignment]
-    async with asyncio.timeout(15.0):
+    async with asyncio.timeout(40):
         while not all(same(book, sim, depth) for book in feed.books.values()):
             await sim.publish()
             await asyncio.sleep(0.02)

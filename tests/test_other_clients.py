@@ -77,9 +77,9 @@ async def test_ccxt(name: str) -> None:
 
         reading = asyncio.ensure_future(read())
         try:
-            await until(lambda: reading.done() or len(theirs) > 10, 20.0)
+            await until(lambda: reading.done() or len(theirs) > 10, 60.0)
             sim.pause()
-            await until(lambda: reading.done() or theirs[-1] == ours(feed), 10.0)
+            await until(lambda: reading.done() or theirs[-1] == ours(feed), 60.0)
             assert not reading.done()
             assert len(set(theirs)) > 1
         finally:
@@ -124,9 +124,9 @@ async def test_cryptofeed(name: str) -> None:
         before = asyncio.all_tasks()
         try:
             handler.run(start_loop=False, install_signal_handlers=False)
-            await until(lambda: len(theirs) > 10, 20.0)
+            await until(lambda: len(theirs) > 10, 60.0)
             sim.pause()
-            await until(lambda: theirs[-1] == ours(feed), 10.0)
+            await until(lambda: theirs[-1] == ours(feed), 60.0)
             assert len(set(theirs)) > 1
         finally:
             started = asyncio.all_tasks() - before

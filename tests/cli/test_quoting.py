@@ -106,5 +106,5 @@ async def test_a_maker_that_breaks_is_told(local: LocalVenue, monkeypatch: pytes
         ended=ended.set,
     )
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        async with asyncio.timeout(10), feed, quoting:
+        async with asyncio.timeout(40), feed, quoting:
             await ended.wait()

@@ -12,7 +12,7 @@ from csbook.sim import LocalVenue
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(40):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -39,14 +39,14 @@ async def test_on_the_live_clock_the_loop_wakes_them() -> None:
     never: list[int] = []
     alarms.set(60.0, lambda: never.append(1))
     alarms.set(0.002, rang.set)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await rang.wait()
     assert never == []
     alarms.clear()
     assert alarms.due_ns is None
     again = asyncio.Event()
     alarms.set(0.0, again.set)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         await again.wait()
 
 

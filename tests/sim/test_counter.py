@@ -44,7 +44,7 @@ async def test_an_answer_that_does_not_come(kind: str) -> None:
 
 async def test_answers_held_back_do_not_keep_the_venue_open() -> None:
     clock = TapeClock(1_700_000_000_000_000_000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         async with customers(clock=clock, faults="answer_lost=1:3600s") as (_, customer):
             asking = asyncio.create_task(customer.place("BUY", "0.001", "61000.0"))
             await asyncio.sleep(0.02)

@@ -20,7 +20,7 @@ HOUR = 3600 * 10**9
 async def rest_of(stream: aiohttp.ClientWebSocketResponse) -> tuple[list[Any], int | None]:
     """Everything up to the end of the stream, and its close code."""
     said = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         async for message in stream:
             said.append(message.json())
     return said, stream.close_code
