@@ -5,7 +5,7 @@
 #   make test ARGS="-k book"            the gates (lint, types), then the suite
 #   make bench ARGS="--list"            the benchmarks; bench-3.12, bench-3.13: with the peers of another Python
 #   make fuzz SECONDS=60 ARGS="--seed 7"
-#   make faults COUNT=200               random schedules of faults, a trader against the local venue
+#   make faults COUNT=200 VENUE=binance random schedules of faults, a trader against the local venue; all venues in turn
 #
 # PYTHON chooses the interpreter of a new environment (3.11 or later), VENV where it stands.
 
@@ -15,6 +15,7 @@ ARGS    ?=
 PYTHONS ?=
 SECONDS ?= 60
 COUNT   ?= 10000
+VENUE   ?=
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -96,7 +97,7 @@ fuzz: $(DONE)/built $(DONE)/test $(DONE)/fuzz
 	$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 faults: $(DONE)/built $(DONE)/test
-	$(PY) -m tests.faults --count $(COUNT) $(ARGS)
+	$(PY) -m tests.faults --count $(COUNT) $(addprefix --venue ,$(VENUE)) $(ARGS)
 
 $(DONE)/docs: pyproject.toml | $(DONE)/venv
 	@$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \

@@ -131,7 +131,7 @@ class Trader:
         self._state_dir = state_dir
         timing = _timing if _timing is not None else Timing()
         self._timing = timing
-        self.account = Account(own_prefix=OWN)
+        self.account = Account(own_prefix=OWN, tells_fills="fills" in self._trading.abilities)
         self.instruments: dict[str, Instrument] = {}
         self._rest = Rest(
             self._trading,
@@ -348,8 +348,8 @@ class Trader:
     async def amend(self, order: Order | str, *, size: Amount | None = None, price: Amount | None = None) -> Order:
         """Give a resting order another price, or less size, where the venue can; say how it then stands.
 
-        Raises as ``place`` does. OrderRefused too for more size: that is a new order's business. Where nobody knows the
-        outcome the order comes back as it is known.
+        Raises as ``place`` does. OrderRefused too for more size, which is a new order's business, and while another
+        change of it is under way. Where nobody knows the outcome the order comes back as it is known.
         """
         self._demand_open()
         self._killswitch.admit()

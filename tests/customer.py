@@ -68,13 +68,15 @@ class Customer:
 
 
 @asynccontextmanager
-async def customers(*names: str, clock: Clock | None = None, **options: Any) -> AsyncIterator[Any]:
-    """A venue of one symbol that stands still, and a customer for each account."""
+async def customers(
+    *names: str, clock: Clock | None = None, kind: type[Customer] = Customer, **options: Any
+) -> AsyncIterator[Any]:
+    """A venue of one symbol that stands still, and a customer for each account, of the kind that speaks its dialect."""
     options = {"symbols": ["BTCUSDT"], "speed": 0.0, "rates": None, **options}
     async with LocalVenue(clock=clock, **options) as venue, aiohttp.ClientSession() as session:
         venue.pause()
         accounts = [venue.accounts[name] for name in names] or [venue.account]
-        yield venue, *(Customer(venue, session, account, clock or LiveClock()) for account in accounts)
+        yield venue, *(kind(venue, session, account, clock or LiveClock()) for account in accounts)
 
 
 async def heard(stream: aiohttp.ClientWebSocketResponse, count: int) -> list[Any]:

@@ -312,11 +312,11 @@ async def test_an_event_that_is_malformed_is_made_good(time: Virtual, tmp_path: 
     async with trading(time, tmp_path) as (venue, trader, heard):
         order = await resting(venue, trader)
         await asyncio.sleep(0.01)
-        tell = venue._exchange.tell
-        venue._exchange.tell = lambda account, event: tell(account, event[:-9])  # type: ignore[method-assign]
+        tell = venue._streams.tell
+        venue._streams.tell = lambda account, event, topic: tell(account, event[:-9], topic)  # type: ignore
         venue.cross(order.order_id)
         await venue.quiet()
-        venue._exchange.tell = tell  # type: ignore[method-assign]
+        venue._streams.tell = tell  # type: ignore[method-assign]
         began = time.clock.now_ns()
         await come(lambda: trader.account.orders[order.client_order_id].status is OrderStatus.FILLED)
         assert time.clock.now_ns() - began < 30e9  # it does not wait for the next round

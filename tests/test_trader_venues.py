@@ -143,6 +143,41 @@ async def test_an_order_that_the_stream_does_not_tell_of_is_asked_for(tmp_path: 
         await until(lambda: trader.account.orders["mine-1"].status is OrderStatus.NEW)
 
 
+@pytest.mark.parametrize("ended", [True, False])
+async def test_executions_that_were_lost_are_asked_for(tmp_path: Path, ended: bool) -> None:
+    """The order's own row tells how much was filled, and neither what that realised nor, here, what it cost."""
+    async with trading("bybit", tmp_path) as (venue, trader):
+        await trader.place("BTCUSDT", "BUY", size="1", price="72.5", client_order_id="mine-1")
+        caller = await venue.caller(0)
+        row = {
+            **ORDER, "orderId": "o-1", "orderLinkId": "mine-1", "side": "Buy", "qty": "1", "positionIdx": 0,
+            "orderStatus": "Filled" if ended else "PartiallyFilled", "cumExecQty": "1" if ended else "0.7",
+            "cumExecFee": "", "cumFeeDetail": {},
+        }  # fmt: skip
+        venue.rest["GET", "/v5/order/realtime"] = v5({"list": [] if ended else [row]})
+        fills = [
+            {
+                **EXECUTION, "execId": f"e-{number}", "orderId": "o-1", "orderLinkId": "mine-1", "side": "Buy",
+                "execQty": size, "orderQty": "1", "execFee": "0.01", "execPnl": "-2",
+            }
+            for number, size in enumerate(("0.3", "0.4", "0.3")[: 3 if ended else 2])
+        ]  # fmt: skip
+        pages = {"": {"list": fills[1:], "nextPageCursor": "2"}, "2": {"list": fills[:1], "nextPageCursor": ""}}
+        venue.rest["GET", "/v5/execution/list"] = lambda asked: v5(pages["2" if "cursor=2" in asked.query else ""])(
+            asked
+        )
+        await caller.say({"topic": "execution", "creationTime": 2, "data": fills[1:2]})
+        await caller.say({"topic": "order", "creationTime": 2, "data": [row]})
+        await until(lambda: trader.account.orders["mine-1"].filled == D(row["cumExecQty"]))
+        assert trader.account.realised_pnl("BTCUSDT") == -2
+        trader._ask()
+        await until(lambda: trader.account.realised_pnl("BTCUSDT") == -2 * len(fills))
+        assert trader.account.commissions["USDT"] == D("0.01") * len(fills)
+        assert len(trader.account.fills) == len(fills) and trader.account.to_resolve == ()
+        (first, second) = [asked for asked in venue.asked if asked.path == "/v5/execution/list"]
+        assert "orderId=o-1" in first.query and "cursor=2" in second.query
+
+
 async def test_at_kucoin_sizes_are_base_quantity_everywhere(tmp_path: Path) -> None:
     async with trading("kucoin", tmp_path) as (venue, trader):
         assert trader.account.balances["USDT"].wallet == 1000 and trader.instruments["XBTUSDTM"].lot == D("0.001")

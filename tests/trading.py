@@ -61,7 +61,7 @@ def keys_of(account: Truth) -> Credentials:
 
 def trader_of(time: Virtual, venue: LocalVenue, folder: Path, **options: Any) -> Trader:
     options = {"_timing": time.timing, "_policy": QUICK, "credentials": keys_of(venue.account), **options}
-    return Trader("coinswitch", rest_url=venue.rest_url, ws_url=venue.ws_url, state_dir=folder, **options)
+    return Trader(venue.name, rest_url=venue.rest_url, ws_url=venue.ws_url, state_dir=folder, **options)
 
 
 @asynccontextmanager

@@ -31,6 +31,7 @@ __all__ = ["Account"]
 _PENDING, _UNKNOWN, _REJECTED = OrderStatus.PENDING, OrderStatus.UNKNOWN, OrderStatus.REJECTED
 _FILLED = OrderStatus.FILLED
 _PATIENCE = 3  # how often a venue that has never told an order's totals is asked for them
+_LISTS = 6  # how often an order's fills are asked for
 
 
 class Account:
@@ -39,8 +40,9 @@ class Account:
     ``own_prefix``: an order that was not placed here counts as own when its client order id starts with it (a
     restart). ``grace_ns``: how long after its outcome became unknown an order may still reach the venue; 60 s is what
     a venue tolerates between a request's timestamp and its own clock (coinswitch 1.7). ``skew_ns``: how far the
-    venue's clock may be ahead of this machine's. ``history``: how many ended orders, and how many fills, are
-    remembered; a report of an older one is taken for news of an order that was never seen.
+    venue's clock may be ahead of this machine's. ``tells_fills``: lost fills of an order can be asked for, and are told
+    by ``listed``. ``history``: how many ended orders, and how many fills, are remembered; a report of an older one is
+    taken for news of an order that was never seen.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class Account:
         own_prefix: str = "",
         grace_ns: int = 60_000_000_000,
         skew_ns: int = 1_000_000_000,
+        tells_fills: bool = False,
         history: int = 10_000,
     ) -> None:
         if grace_ns < 0 or skew_ns < 0 or history < 1:
             raise UsageError(f"no such account: grace_ns {grace_ns}, skew_ns {skew_ns}, history {history}")
         self._own_prefix = own_prefix
         self._grace_ns = grace_ns
+        self._tells_fills = tells_fills
         self._history = history
         self._entries: dict[str, Entry] = {}
         self._orders: dict[str, Order] = {}
@@ -62,7 +66,7 @@ class Account:
         self._ended: OrderedDict[str, None] = OrderedDict()  # keys, the one that ended first in front
         self._unresolved: dict[str, Entry] = {}
         self._open: dict[str, Entry] = {}
-        self._short: dict[str, Entry] = {}  # ended with more filled than their known fills
+        self._short: dict[str, Entry] = {}  # those whose fills are not whole, as ``Entry.wanting`` says
         self._holdings = Holdings(skew_ns)
         self._balances = Balances()
         self._commissions: dict[str, Decimal] = {}
@@ -96,9 +100,14 @@ class Account:
     @property
     def to_resolve(self) -> tuple[Order, ...]:
         """Orders whose outcome has to be asked for: UNKNOWN, vanished from the open orders, ended with an untold
-        quantity, or ended with fills that had not come by the last reconciliation.
+        quantity, or (where fills cannot be asked for: ended) with fills that had not come by the last reconciliation.
         """
         return tuple(entry.order for entry in self._unresolved.values())
+
+    def lacks_fills(self, order: Order) -> bool:
+        """Whether fills, to be told by ``listed``, are all that is to be asked of an order. O(1)."""
+        entry = self._by_order_id.get((order.symbol, order.order_id))
+        return entry is not None and self._tells_fills and entry.wanted and not entry.open_ended
 
     @property
     def counts(self) -> dict[str, int]:
@@ -244,6 +253,20 @@ class Account:
                 changes.append(BalanceChanged(*change))
         elif not isinstance(report, KeyExpired):
             raise UsageError(f"a {type(report).__name__} is no report")
+        return changes
+
+    def listed(self, order: Order, fills: Sequence[OrderReport], now_ns: int) -> list[Change]:
+        """Take in the fills of one order, all that the venue has. All are checked before any of them counts."""
+        for report in fills:
+            check_report(report)
+            self._find(report)
+        changes: list[Change] = []
+        for report in fills:
+            self._apply_order(report, now_ns, now_ns, changes)
+        entry = self._by_order_id.get((order.symbol, order.order_id))
+        if entry is not None and entry.wanted:
+            entry.lists += 1
+            self._settle(entry)
         return changes
 
     def reconcile(self, snapshot: Snapshot, now_ns: int) -> list[Change]:
@@ -479,7 +502,7 @@ class Account:
             leg = self._holdings.leg(order.symbol, order.position_side)
             leg.may(entry.path.sign, subtract(may_fill, entry.may_fill))
             entry.may_fill = may_fill
-        if ended and entry.wanting and (self._tells_totals or entry.answers < _PATIENCE):
+        if (ended or self._tells_fills) and self._is_patient(entry) and entry.wanting(self._tells_fills):
             self._short[key] = entry
         else:
             entry.wanted = False
@@ -499,6 +522,12 @@ class Account:
             if len(self._ended) > self._history:
                 self._forget(next(iter(self._ended)))
         self._resting.show(entry)
+
+    def _is_patient(self, entry: Entry) -> bool:
+        """Whether it is worth while to ask for what an order's fills do not tell."""
+        if self._tells_fills:
+            return entry.lists < _LISTS
+        return self._tells_totals or entry.answers < _PATIENCE
 
     def _forget(self, key: str) -> None:
         entry = self._entries[key]

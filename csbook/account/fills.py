@@ -73,12 +73,17 @@ class Fills:
         self._total_realised = realised
         self._total_commission = None if commission is None else (asset, commission)
 
-    def whole(self, filled: Decimal) -> bool:
-        """Whether fills, or the venue's totals and the fills beyond them, account for that much."""
-        if self.size >= filled or self._total_at == filled:
+    def whole(self, filled: Decimal, *, entirely: bool = False) -> bool:
+        """Whether fills, or the venue's totals and the fills beyond them, account for that much.
+
+        ``entirely``: totals do where they tell both what it realised and what it cost.
+        """
+        if self.size >= filled:
             return True
-        if self._total_at is None:
+        if self._total_at is None or (entirely and (self._total_realised is None or self._total_commission is None)):
             return False
+        if self._total_at == filled:
+            return True
         reached = self._total_at
         for fill in self._beyond(self._total_at):
             reached = add(reached, fill.size)

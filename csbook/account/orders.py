@@ -92,7 +92,7 @@ class Entry:
     """An order and what the account remembers beside it. ``order`` is replaced, never changed."""
 
     __slots__ = (
-        "answers", "commissions", "cost", "displayed", "estimated", "fills", "heard_ns", "inferred", "key",
+        "answers", "commissions", "cost", "displayed", "estimated", "fills", "heard_ns", "inferred", "key", "lists",
         "may_fill", "order", "path", "realised", "told_at", "unknown_ns", "unsure", "vanished", "wanted", "word",
     )  # fmt: skip
 
@@ -103,8 +103,9 @@ class Entry:
         self.inferred = False  # REJECTED by our own conclusion
         self.unsure = False  # ended, and nobody has said with how much filled
         self.vanished = False  # not among the open orders, and nobody has said why
-        self.wanted = False  # ended with fills that did not come: its totals have to be asked for
+        self.wanted = False  # fills did not come: they, or its totals, have to be asked for
         self.answers = 0  # how often it was told without them
+        self.lists = 0  # how often its fills were listed without them
         self.unknown_ns = 0  # when its outcome became unknown
         self.fills = Fills()
         self.path = Path(1 if order.side is Side.BUY else -1)
@@ -128,15 +129,21 @@ class Entry:
 
     @property
     def unresolved(self) -> bool:
-        """Whether its outcome has to be asked for."""
-        order = self.order
-        return self.unsure or self.wanted or order.status is UNKNOWN or (self.vanished and not order.is_terminal)
+        """Whether its outcome, or its fills, have to be asked for."""
+        return self.wanted or self.open_ended
 
     @property
-    def wanting(self) -> bool:
-        """It has ended, and neither its fills nor its totals account for all that it filled."""
+    def open_ended(self) -> bool:
+        """Whether it is not known what became of it, or with how much filled."""
         order = self.order
-        return order.is_terminal and not self.fills.whole(order.filled)
+        return self.unsure or order.status is UNKNOWN or (self.vanished and not order.is_terminal)
+
+    def wanting(self, tells_fills: bool) -> bool:
+        """Neither its fills nor its totals account for all that it filled, and it has ended; where fills can be asked
+        for that does not matter, but its totals stand for them only if they tell all that fills do.
+        """
+        order = self.order
+        return (tells_fills or order.is_terminal) and not self.fills.whole(order.filled, entirely=tells_fills)
 
     @property
     def missing(self) -> Decimal:
@@ -151,7 +158,9 @@ class Entry:
         told = report.filled
         size = order.size
         newer = report.event_time_ns >= order.event_time_ns
-        if report.size is not None and report.size != size and (newer or report.size > size > order.filled):
+        if newer and report.event_time_ns == order.event_time_ns and _RANK[word] < _RANK[self.word]:
+            newer = self.inferred  # of one moment, and what it had come to by then is known
+        if newer and report.size is not None:
             size = report.size
         if word is FILLED and told is None:
             told = size

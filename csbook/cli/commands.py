@@ -73,10 +73,14 @@ def demo(
     """
     from csbook.cli import run
 
-    if trade and venue != "coinswitch":
-        raise click.UsageError(
-            f"--trade is offered with --venue coinswitch, the dialect whose private half is here; not {venue}"
-        )
+    if trade:
+        from csbook.sim.desks import served
+
+        if venue not in served():
+            there = " and ".join(served())
+            raise click.UsageError(
+                f"--trade is offered with --venue {there}, the dialects whose private half is here; not {venue}"
+            )
     view = run.View(
         venue,
         symbols or SYMBOLS,
@@ -247,8 +251,8 @@ def sim(
 ) -> None:
     """A local venue for other programs: one port of loopback.
 
-    Prints one line of JSON once it listens: venue, ws_url, rest_url, and as coinswitch, where there are orders too,
-    api_key and api_secret (of a demo account).
+    Prints one line of JSON once it listens: venue, ws_url, rest_url, and where there are orders, too, as at coinswitch
+    and binance, api_key and api_secret (of a demo account).
     Faults: drop, duplicate, reorder, delay, split, disconnect, malformed, stall; delay and stall take a time as well,
     as in delay=0.1:50ms.
     """

@@ -98,6 +98,7 @@ class Quoting:
         feed: Feed,
         symbol: str,
         *,
+        venue: str,
         credentials: Credentials,
         rest_url: str,
         ws_url: str,
@@ -108,7 +109,7 @@ class Quoting:
         self._ended = ended
         self._state = TemporaryDirectory(prefix="csbook-", ignore_cleanup_errors=True)
         self.trader = csbook.trade(
-            "coinswitch",
+            venue,
             credentials=credentials,
             rest_url=rest_url,
             ws_url=ws_url,

@@ -96,6 +96,7 @@ def _quoting(view: View, feed: Feed, venue: VenueProcess, stop: Stop) -> Quoting
     return Quoting(
         feed,
         view.symbols[0].upper(),
+        venue=view.venue,
         credentials=venue.credentials,
         rest_url=venue.rest_url,
         ws_url=venue.ws_url,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from csbook.account import Account, Change
-from csbook.errors import BadMessage, CredentialsError, OrderRejected, TradeError, UsageError
+from csbook.errors import BadMessage, CredentialsError, OrderRefused, OrderRejected, TradeError, UsageError
 from csbook.net.desk import Desk, RequestFailed
 from csbook.net.inquiry import Resolving
 from csbook.net.timing import Timing
@@ -50,6 +50,7 @@ class Commands:
         self._tell = tell
         self._ask = ask
         self._rejected = rejected
+        self._amending: set[str] = set()  # keys of orders whose change is under way
 
     async def place(self, draft: Draft, within: float | None) -> Order:
         """Raises OrderRefused for a client order id that is known, OrderRejected, and RequestError."""
@@ -123,8 +124,15 @@ class Commands:
         return self._now(key, known)
 
     async def amend(self, known: Order, draft: Draft) -> Order:
-        """Raises OrderRejected and RequestError. What became of the order is asked for where the change failed."""
+        """Raises OrderRejected and RequestError. What became of the order is asked for where the change failed.
+
+        One change of an order at a time, else OrderRefused: a second one that leaves the size alone would bring back
+        the size of before, which is more than the answer to the first one says.
+        """
         key = key_of(known)
+        if key in self._amending:
+            raise OrderRefused(f"order {key!r} is being amended; nothing was sent", field="order")
+        self._amending.add(key)
         try:
             report = await self._desk.amend(draft, order_id=known.order_id)
         except RequestFailed as error:
@@ -136,6 +144,8 @@ class Commands:
                 raise error_of(error.failure, "the change") from None
         else:
             self.answered(report if report.client_order_id or report.order_id else replace(report, client_order_id=key))
+        finally:
+            self._amending.discard(key)
         return self._now(key, known)
 
     async def cancel_all(self, symbol: str | None) -> tuple[str, ...]:

@@ -153,6 +153,13 @@ class Desk:
             self._read(answer, lambda page=page: pages.take(page.orders, page.cursor_ms))  # type: ignore[misc]
         return pages.orders
 
+    async def fills(self, symbol: str, order_id: str) -> tuple[OrderReport, ...]:
+        """All executions of one order, one report each."""
+        found: list[OrderReport] = []
+        for part in await self._parts(self.trading.fills(symbol, order_id=order_id), patience=_PATIENCE_S):
+            found += self._read(part, lambda part=part: self.trading.read_fills(part.body, part.answered_ns))  # type: ignore[misc]
+        return tuple(found)
+
     async def positions(self) -> tuple[tuple[PositionReport, ...], Answer]:
         found: list[PositionReport] = []
         parts = await self._parts(self.trading.positions(), patience=_PATIENCE_S)

@@ -1,7 +1,8 @@
 """Asking the venue what it knows of the account: whole snapshots, and single orders whose outcome is open.
 
 ``guard.fallback`` and ``guard.resolve`` say when, the account says what the answers mean. A snapshot is the open orders
-(all of their pages), the positions and the balances; it counts only whole.
+(all of their pages), the positions and the balances; it counts only whole. Where nothing is open about an order but
+fills that were lost, its fills are asked for, if the venue lists them.
 """
 
 from __future__ import annotations
@@ -102,11 +103,7 @@ class Resolving:
             return
         self.questions += 1
         try:
-            # the client's id where there is one: the venue's is not known after an outcome that was lost
-            report, _ = await self._desk.order(
-                order.symbol, order_id=order.order_id, client_order_id=order.client_order_id
-            )
-            changes = self._account.apply(report, self._timing.now_ns())
+            changes = await self._answer(order)
         except RequestFailed as error:
             self._failed(key, now, error)
         except BadMessage as error:
@@ -121,6 +118,14 @@ class Resolving:
             if key in self._known:  # found, and still not what it must be
                 self._resolver.failed(key, self._timing.now())
         self._tell(self._resolver.alerts(self._timing.now()))
+
+    async def _answer(self, order: Order) -> list[Change]:
+        if self._account.lacks_fills(order):
+            fills = await self._desk.fills(order.symbol, order.order_id)
+            return self._account.listed(order, fills, self._timing.now_ns())
+        # the client's id where there is one: the venue's is not known after an outcome that was lost
+        report, _ = await self._desk.order(order.symbol, order_id=order.order_id, client_order_id=order.client_order_id)
+        return self._account.apply(report, self._timing.now_ns())
 
     def _failed(self, key: str, asked: float, error: RequestFailed) -> None:
         now = self._timing.now()

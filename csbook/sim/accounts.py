@@ -145,12 +145,11 @@ class Account:
 
     @property
     def positions(self) -> dict[str, Position]:
-        """By symbol, flat ones that were once held too; in hedge mode with their legs."""
+        """By symbol, flat ones that were once held too; in hedge mode with their legs. Not those of the other mode."""
         found = {}
-        for symbol in dict.fromkeys(symbol for symbol, _ in self.holdings):
-            legs = tuple(
-                holding.record(self.terms.leverage) for (name, _), holding in self.holdings.items() if name == symbol
-            )
+        held_so = [at for at in self.holdings if (at[1] == "BOTH") is not self.terms.hedge]
+        for symbol in dict.fromkeys(symbol for symbol, _ in held_so):
+            legs = tuple(self.holdings[at].record(self.terms.leverage) for at in held_so if at[0] == symbol)
             if not self.terms.hedge:
                 found[symbol] = legs[0]
                 continue

@@ -7,20 +7,20 @@ import asyncio
 from aiohttp import web
 
 from csbook.sim.connection import Conduct
-from csbook.sim.desk import OPERATIONS, Desk, Request
+from csbook.sim.desk import Desk, Request
 from csbook.sim.faults import request_verdict
-from csbook.sim.sockets import as_json
-from csbook.sim.streams import Streams
+from csbook.sim.public import PublicCalls
+from csbook.sim.sockets import as_answer
 
 __all__ = ["Counter"]
 
 
 class Counter:
-    """Serves the paths of ``desk.OPERATIONS``."""
+    """Serves the paths of the desk's operations."""
 
-    def __init__(self, desk: Desk, streams: Streams, conduct: Conduct) -> None:
+    def __init__(self, desk: Desk, public: PublicCalls, conduct: Conduct) -> None:
         self._desk = desk
-        self._streams = streams
+        self._public = public
         self._conduct = conduct
         self._asked: dict[str, int] = {}  # requests so far, by operation
         self._closing = asyncio.Event()
@@ -33,11 +33,11 @@ class Counter:
         """One request. What the client sent is whole before anything is decided."""
         conduct = self._conduct
         conduct.alarms.ring()
-        operation = OPERATIONS[request.method, request.path]
+        operation = self._desk.operations[request.method, request.path]
         asked = Request(
             operation,
             request.raw_path.partition("?")[2],
-            {name.lower(): value for name, value in request.headers.items()},
+            {name.lower(): _text(value) for name, value in request.headers.items()},
             await request.read(),
         )
         index = self._asked[operation] = self._asked.get(operation, -1) + 1
@@ -48,18 +48,19 @@ class Counter:
             case "request_lost":
                 return await self._lose(request, conduct.faults.request_lost_s)
             case "request_429":
-                return as_json({"message": "too many requests"}, 429)
+                return as_answer(self._desk.throttled())
             case "request_503":
-                return as_json({"message": "the service is unavailable"}, 503)
-        status, answer = self._desk.answer(asked)
-        if status == 200 and operation in ("listen", "extend"):
-            self._streams.renewed()
+                return as_answer(self._desk.unavailable(carried_out=False))
+        if self._public.is_over(request.remote or "", self._desk.weight(operation, request.query)):
+            conduct.counts["limited"] += 1
+            return as_answer(self._desk.throttled())
+        answer = self._desk.answer(asked)
         match fate:
             case "answer_lost":
                 return await self._lose(request, conduct.faults.answer_lost_s)
             case "answer_503":
-                return as_json({"message": "the service is unavailable"}, 503)
-        return as_json(answer, status)
+                return as_answer(self._desk.unavailable(carried_out=True))
+        return as_answer(answer)
 
     async def _lose(self, request: web.Request, seconds: float) -> web.Response:
         """Close the connection without a word, after so long."""
@@ -68,3 +69,8 @@ class Counter:
         if request.transport is not None:
             request.transport.close()
         return web.Response()  # goes nowhere
+
+
+def _text(value: str) -> str:
+    """A header with bytes that are no text shown as such: nothing that anybody has signed."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

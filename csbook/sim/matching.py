@@ -67,13 +67,12 @@ class _Queues:
             insort(self.prices, ticket.price)
         queue.append(ticket)
 
-    def remove(self, ticket: Ticket) -> None:
-        assert ticket.price is not None
-        queue = self.at[ticket.price]
+    def remove(self, ticket: Ticket, price: int) -> None:
+        queue = self.at[price]
         queue.remove(ticket)
         if not queue:
-            del self.at[ticket.price]
-            del self.prices[bisect_left(self.prices, ticket.price)]
+            del self.at[price]
+            del self.prices[bisect_left(self.prices, price)]
 
     def size(self, price: int) -> int:
         return sum(ticket.remaining for ticket in self.at.get(price, ()))
@@ -146,12 +145,22 @@ class Matcher:
         self._queues[ticket.side].put(ticket)
         self.updates += 1
 
-    def remove(self, ticket: Ticket) -> None:
-        """Take an order off the book."""
+    def remove(self, ticket: Ticket, price: int | None = None) -> None:
+        """Take an order off the book; ``price`` is where it stands, if that is no longer its own."""
         if ticket.resting:
+            price = ticket.price if price is None else price
+            assert price is not None
             ticket.resting = False
-            self._queues[ticket.side].remove(ticket)
+            self._queues[ticket.side].remove(ticket, price)
             self.updates += 1
+
+    def meets(self, ticket: Ticket) -> bool:
+        """Whether an order would meet another, recorded or ours, as far as its price goes."""
+        bid = ticket.side is Side.SELL
+        return any(
+            self.standing(bid, price) > 0 or self._queues[not bid].size(price)
+            for price in self._prices(bid, ticket.price)
+        )
 
     def within_reach(self, ticket: Ticket, price: int | None) -> tuple[int, int]:
         """How much an order would be filled now, up to that price, and the last price that it would pay."""

@@ -31,14 +31,14 @@ class PublicCalls:
         path = "" if resource is None else resource.canonical
         query = {**request.query, **request.match_info}
         self._conduct.counts["calls"] += 1
-        if self._is_over(request.remote or "", speech.weight(path, query)):
+        if self.is_over(request.remote or "", speech.weight(path, query)):
             self._conduct.counts["limited"] += 1
             return as_answer(speech.over())
         return as_answer(speech.call(path, query, self._board, self._clock))
 
-    def _is_over(self, address: str, weight: int) -> bool:
-        """Count a call. A call that is turned away costs nothing. O(1) amortised."""
-        if self._weights is None:
+    def is_over(self, address: str, weight: int) -> bool:
+        """Count a call, or a signed request that costs weight, too. What is turned away costs nothing. O(calls)."""
+        if self._weights is None or not weight:
             return False
         most, seconds = self._weights
         now = self._clock.monotonic_ns()

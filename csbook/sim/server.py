@@ -1,8 +1,8 @@
 """The local venue's door: one port on loopback for REST, public sockets and private streams.
 
 It speaks the public part of every dialect: one market, told in the words of ``sim.dialects``, with the same faults.
-As ``coinswitch`` it serves the signed requests of ``desk`` and the private streams at ``/ws/{listenKey}`` besides. Each
-start makes fresh key pairs; they are never shown in a repr.
+Where a dialect has a private part, in ``sim.desks``, it serves signed requests and private streams besides. Each start
+makes fresh key pairs; they are never shown in a repr.
 
 The accounts are the truth: ``account`` and ``accounts`` give exact records of orders, fills, positions and balances, to
 compare a client's with. ``place_by_hand``, ``cancel_by_hand``, ``trade``, ``cross`` and ``expire_listen_keys`` make
@@ -27,8 +27,9 @@ from csbook.sim.alarms import Alarms
 from csbook.sim.board import Board
 from csbook.sim.budget import Budget
 from csbook.sim.connection import Conduct, Connection, Farewell
-from csbook.sim.desk import OPERATIONS, Desk, decimal_of
-from csbook.sim.exchange import DEFAULT, Exchange, Refusal
+from csbook.sim.desk import decimal_of
+from csbook.sim.desks import desk_of
+from csbook.sim.exchange import DEFAULT, Exchange, News, Refusal
 from csbook.sim.faults import Faults, as_faults
 from csbook.sim.floor import BREATH, Floor
 from csbook.sim.keys import LIFE_S, ListenKeys
@@ -53,7 +54,6 @@ __all__ = ["SYMBOLS", "LocalVenue"]
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
-PRIVATE = "coinswitch"  # the dialect whose desk and private streams are served
 LONGEST_BODY = 64 * 1024
 BACKLOG = 10_000  # trades, or events, that wait for one slow client
 SAME: Mapping[str, tuple[int, float]] = MappingProxyType({})
@@ -70,10 +70,11 @@ class LocalVenue:
     (weight, seconds). A symbol is spelled with or without a slash.
 
     ``accounts`` are ``Terms`` by name, one called "default" unless given; the first one is ``account``.
-    ``rates`` replaces limits of ``budget.RATES`` as (requests, seconds) by operation; None: as often as you like.
+    ``rates`` replaces limits of the dialect's desk as (requests, seconds) by name; None: as often as you like.
     ``listen_key_life_s`` is from the last renewal; with ``silent_expiry`` nobody is told of the end.
     ``cancel_latency_s`` lies between the request for a cancel and the cancel, so that an order may fill meanwhile.
-    ``position_event``: positions come as events ``POSITION_UPDATE`` of their own instead of in ``ACCOUNT_UPDATE``.
+    ``position_event``: positions come as events ``POSITION_UPDATE`` of their own instead of in ``ACCOUNT_UPDATE``,
+    where the dialect has both.
     """
 
     def __init__(
@@ -150,21 +151,25 @@ class LocalVenue:
         self._speech.pong_deadline_s = self._conduct.pong_deadline_s
         self._speech.streams_per_connection = self._limits.streams_per_connection
         self._public = PublicCalls(self._board, self._clock, self._conduct, weights or self._speech.weights)
+        desk = desk_of(self._dialect.name)
         self._exchange = Exchange(
             self._market,
             self._alarms,
             {DEFAULT: Terms()} if accounts is None else accounts,
             cancel_latency_s=cancel_latency_s,
-            position_event=position_event,
+            rules=desk.rules,
         )
         self._floor = Floor(self._market, self._board, self._conduct, self._clock, speed, self._exchange)
         self._listen_keys = ListenKeys(self._clock, listen_key_life_s)
-        self._streams = Streams(self._listen_keys, self._alarms, self._floor.now_ms, silent_expiry=silent_expiry)
+        budget = Budget(self._clock, rates, desk.rates)
+        self._desk = desk(self._exchange, self._listen_keys, budget, self._floor.now_ms)
+        self._desk.position_event = position_event
+        self._streams = Streams(
+            self._listen_keys, self._alarms, self._desk, self._floor.now_ms, silent_expiry=silent_expiry
+        )
         self._exchange.tell = self._tell
         self._exchange.publish = self._floor.stir
-        budget = Budget(self._clock, rates)
-        self._desk = Desk(self._exchange, self._listen_keys, budget, self._floor.now_ms)
-        self._sockets = Sockets(self._floor, self._streams, self._listen_keys, self._conduct, self._limits)
+        self._sockets = Sockets(self._floor, self._streams, self._desk, self._conduct, self._limits)
         self._counter: Counter | None = None
         self._runner: web.AppRunner | None = None
         self._marching: asyncio.Task[None] | None = None
@@ -175,6 +180,11 @@ class LocalVenue:
         return f"<LocalVenue {self._dialect.name} {where} {','.join(self._market.listings)}>"
 
     # -- where it is and who one is there
+
+    @property
+    def name(self) -> str:
+        """The dialect that it speaks."""
+        return self._dialect.name
 
     @property
     def port(self) -> int:
@@ -191,7 +201,7 @@ class LocalVenue:
     @property
     def is_private(self) -> bool:
         """Whether there are accounts to sign in to, and orders."""
-        return self._dialect.name == PRIVATE
+        return bool(self._desk.operations)
 
     @property
     def api_key(self) -> str:
@@ -325,6 +335,7 @@ class LocalVenue:
         type: str | None = None,
         time_in_force: str = "GTC",
         reduce_only: bool = False,
+        post_only: bool = False,
         position_side: str = "BOTH",
         client_order_id: str = "",
         account: str | None = None,
@@ -341,6 +352,7 @@ class LocalVenue:
                 reduce_only=reduce_only,
                 client_order_id=client_order_id,
                 position_side=position_side,
+                post_only=post_only,
             )
             return self._exchange.place(self._account(account), draft).record()
         except Refusal as refusal:
@@ -352,6 +364,21 @@ class LocalVenue:
             raise UsageError(f"status is {status}, and CANCELED, EXPIRED or REJECTED is expected")
         ticket = self._working(order_id)
         self._exchange.close(ticket, status)
+        return ticket.record()
+
+    def amend_by_hand(
+        self, order_id: str, size: str | Decimal | None = None, price: str | Decimal | None = None
+    ) -> Order:
+        """Give an open LIMIT order another size, another price, or both. UsageError where it is refused."""
+        ticket = self._working(order_id)
+        try:
+            self._exchange.amend(
+                ticket,
+                None if size is None else decimal_of("size", size),
+                None if price is None else decimal_of("price", price),
+            )
+        except Refusal as refusal:
+            raise UsageError(f"refused: {refusal.message}") from refusal
         return ticket.record()
 
     def trade(self, symbol: str, price: str | Decimal, size: str | Decimal, side: str) -> None:
@@ -396,9 +423,10 @@ class LocalVenue:
                     return ticket
         raise UsageError(f"order {order_id!r} is not open")
 
-    def _tell(self, account: Account, event: bytes) -> None:
-        self._conduct.counts["events"] += 1
-        self._streams.tell(account, event)
+    def _tell(self, news: News) -> None:
+        for topic, event in self._desk.events(news):
+            self._conduct.counts["events"] += 1
+            self._streams.tell(news.ticket.account, event, topic)
 
     # -- opening and closing
 
@@ -406,11 +434,11 @@ class LocalVenue:
         if self._port:
             raise UsageError("a local venue is opened once; make a new one")
         application = web.Application(middlewares=[_in_json], client_max_size=LONGEST_BODY)
-        self._counter = Counter(self._desk, self._streams, self._conduct)
-        if self.is_private:
-            for method, path in OPERATIONS:
-                application.router.add_route(method, path, self._counter.serve)
-            application.router.add_get("/ws/{key}", self._sockets.private)
+        self._counter = Counter(self._desk, self._public, self._conduct)
+        for method, path in self._desk.operations:
+            application.router.add_route(method, path, self._counter.serve)
+        for path in self._desk.stream_paths:
+            application.router.add_get(path, self._sockets.private)
         for path in self._speech.paths:
             application.router.add_get(path, self._sockets.market)
         for method, path in self._speech.calls:

@@ -3,23 +3,21 @@
 aiohttp shakes hands and reads; what is written is ``connection``'s business, except the end of a conversation. The
 venue is as strict as its limits say, per client address: more sockets, or more new ones in the window, are turned away
 with 429; a request that is no good gets an error answer; a message of the wrong kind, binary where the dialect talks
-in text, ends the connection with 1003. A private stream takes no requests: whatever is asked there is refused.
+in text, ends the connection with 1003. Who may open a private stream, and what can be asked there, is the desk's.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from csbook import json
-from csbook.sim import commands
-from csbook.sim.accounts import Account
 from csbook.sim.connection import Conduct, Connection, Farewell
+from csbook.sim.desk import Desk
 from csbook.sim.floor import Floor
 from csbook.sim.frames import TEXT
-from csbook.sim.keys import ListenKeys
-from csbook.sim.speech import NotServed, Reply, Response, Talk
+from csbook.sim.speech import NotServed, Reply, Response
 from csbook.sim.streams import Streams
 from csbook.venues.dialect import Limits
 
@@ -46,21 +44,13 @@ def as_answer(response: Response) -> web.Response:
     )
 
 
-class _Deaf(Talk):
-    """Nothing can be asked on a private stream."""
-
-    def hear(self, said: bytes, held: Collection[str]) -> Reply:
-        answer = commands.answer(said, held, (), 0)
-        return Reply([answer.payload], refused=answer.refused)
-
-
 class Sockets:
     """The door for public sockets and private streams."""
 
-    def __init__(self, floor: Floor, streams: Streams, keys: ListenKeys, conduct: Conduct, limits: Limits) -> None:
+    def __init__(self, floor: Floor, streams: Streams, desk: Desk, conduct: Conduct, limits: Limits) -> None:
         self._floor = floor
         self._streams = streams
-        self._keys = keys
+        self._desk = desk
         self._conduct = conduct
         self._limits = limits
         self._open: dict[str, int] = {}  # sockets by client address
@@ -69,11 +59,8 @@ class Sockets:
 
     async def market(self, request: web.Request) -> web.StreamResponse:
         """A public socket."""
-        resource = request.match_info.route.resource
         try:
-            talk = self._floor.board.speech.talk(
-                "" if resource is None else resource.canonical, {**request.query, **request.match_info}
-            )
+            talk = self._floor.board.speech.talk(*_asked(request))
         except NotServed as refusal:
             return as_answer(refusal.response)
 
@@ -86,23 +73,22 @@ class Sockets:
         return await self._socket(request, admitted, self._floor.leave)
 
     async def private(self, request: web.Request) -> web.StreamResponse:
-        """A private stream; its path ends with a listenKey."""
-        key = request.match_info["key"]
-        account = self._keys.owner(key)
-        if account is None:
-            return as_json({"message": "Invalid Access: the listenKey is unknown or has expired"}, 401)
-        owner: Account = account
+        """A private stream."""
+        try:
+            talk = self._desk.admit(*_asked(request))
+        except NotServed as refusal:
+            return as_answer(refusal.response)
 
         def admitted(transport: asyncio.Transport) -> Connection:
             connection = Connection(
                 0,
                 transport,
                 self._conduct,
-                talk=_Deaf(),
-                private=self._streams.name(owner),
-                expire=lambda: self._streams.expire(owner),
+                talk=talk,
+                private=self._streams.name(talk.account),
+                expire=lambda: self._streams.expire(talk.account),
             )
-            self._streams.enter(connection, owner, key)
+            self._streams.enter(connection, talk)
             return connection
 
         return await self._socket(request, admitted, self._streams.leave)
@@ -208,3 +194,9 @@ class Sockets:
         self._floor.subscribe(connection, reply.subscribe)
         if reply.end:
             connection.part(reply.end)
+
+
+def _asked(request: web.Request) -> tuple[str, dict[str, str]]:
+    """The pattern of a request's path, and what stands in its query and in the pattern's braces."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical, {**request.query, **request.match_info}

@@ -1,4 +1,4 @@
-"""An order as the venue keeps it, and the two shapes in which it is told: a frozen record, and REST's object.
+"""An order as the venue keeps it, and as a frozen record; how it is told to clients is a desk's business.
 
 Prices and sizes are whole counts of the symbol's own ticks and last decimal (``market.Instrument``), so matching is
 integer arithmetic; money is Decimal and exact. Only an average price has to be rounded, to ``MONEY``, half even.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from csbook.sim.market import Instrument
 from csbook.types import Order, OrderStatus, Side
@@ -16,19 +16,9 @@ from csbook.types import Order, OrderStatus, Side
 if TYPE_CHECKING:
     from csbook.sim.accounts import Account
 
-__all__ = ["EXCHANGE", "MONEY", "Draft", "Ticket", "plain", "price_of", "size_of"]
+__all__ = ["MONEY", "Draft", "Ticket", "plain", "price_of", "size_of"]
 
-EXCHANGE = "EXCHANGE_2"
 MONEY = Decimal("1e-8")
-
-_REST_STATUS = {
-    OrderStatus.NEW: "RAISED",
-    OrderStatus.PARTIALLY_FILLED: "RAISED",
-    OrderStatus.FILLED: "EXECUTED",
-    OrderStatus.CANCELED: "CANCELLED",
-    OrderStatus.EXPIRED: "CANCELLED",
-    OrderStatus.REJECTED: "FAILED",
-}
 
 
 def plain(number: Decimal) -> str:
@@ -62,6 +52,7 @@ class Draft:
     reduce_only: bool = False
     client_order_id: str = ""
     position_side: str = "BOTH"
+    post_only: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +72,9 @@ class Ticket:
     position_side: str
     created_ns: int
     updated_ns: int
+    post_only: bool = False
     status: OrderStatus = OrderStatus.NEW
+    reason: str = ""  # why it ended, where nobody asked for it: see ``exchange``
     filled: int = 0
     value: int = 0  # sum of ticks times units filled
     fee: Decimal = Decimal(0)
@@ -130,41 +123,9 @@ class Ticket:
             filled=size_of(instrument, self.filled),
             average_price=self.average,
             reduce_only=self.reduce_only,
+            post_only=self.post_only,
             position_side=self.position_side,
             canceling=self.canceling and self.open,
             created_time_ns=self.created_ns,
             event_time_ns=self.updated_ns,
         )
-
-    def as_rest(self, *, cancel: bool = False) -> dict[str, Any]:
-        """REST's order object; the answer to a cancel names two of the fields otherwise and shows it as asked for."""
-        status = _REST_STATUS[self.status]
-        if self.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED) and self.filled:
-            status = "PARTIALLY_EXECUTED"
-        if cancel or (self.canceling and self.open):
-            status = "CANCELLATION_RAISED"
-        average, fee = ("avg_exec_price", "exec_fee") if cancel else ("avg_execution_price", "execution_fee")
-        said: dict[str, Any] = {
-            "order_id": str(self.id),
-            "exchange": EXCHANGE,
-            "symbol": self.symbol,
-            "side": str(self.side),
-            "status": status,
-            "order_type": self.type,
-            "quantity": self.instrument.size_text(self.size),
-            "exec_quantity": self.instrument.size_text(self.filled),
-            "price": self.price_text,
-            average: plain(self.average or Decimal(0)),
-            fee: plain(self.fee),
-            "realised_pnl": plain(self.realised),
-            "reduce_only": self.reduce_only,
-            "trigger_price": "0",
-            "created_at": self.created_ns // 1_000_000,
-            "updated_at": self.updated_ns // 1_000_000,
-            "time_in_force": self.time_in_force,
-        }
-        if self.client_order_id:
-            said["client_order_id"] = self.client_order_id
-        if self.position_side != "BOTH":
-            said["position_side"] = self.position_side
-        return said

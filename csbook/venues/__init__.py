@@ -35,7 +35,7 @@ _TRADING = {
     "coinswitch-sio-spot": ("coinswitch_spot_trading", "TRADING"),
     "kucoin": ("kucoin_trading", "KucoinTrading"),
 }
-_SHAPES = {"coinswitch": "coinswitch_shapes"}
+_SHAPES = {"binance": "binance_shapes", "coinswitch": "coinswitch_shapes"}
 
 
 def names() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pytest
 
 import csbook
 from account.reports import MS, SYMBOL, D, filled, order, position, report, snapshot, worst
-from csbook.account import Account, OrderChanged
+from csbook.account import Account, FillSeen, OrderChanged
 from csbook.errors import BadMessage, OrderRefused, UsageError
 from csbook.types import OrderStatus, Side
 from csbook.wire.private import BalanceReport, PositionReport
@@ -269,6 +269,53 @@ def test_a_venue_that_tells_no_totals_is_not_asked_for_ever() -> None:
         assert len(account.to_resolve) == 1
         account.apply(report("FILLED", "2", at=5), 13 * MS)
     assert account.to_resolve == ()
+    account.reconcile(snapshot(20, 21, orders=()), 22 * MS)
+    assert account.to_resolve == ()
+
+
+def test_a_venue_that_lists_fills_is_asked_for_those_that_were_lost() -> None:
+    """Totals without the realised P&L do not stand for them, and the order need not have ended."""
+    account = Account(tells_fills=True)
+    account.placing(order(), 1)
+    account.apply(filled("2", "0.5", None, at=5, realised_pnl=D(1), commission=D(1), commission_asset="USDT"), 6)
+    account.apply(report("PARTIALLY_FILLED", "1.5", at=5, commission=D(3), commission_asset="USDT"), 6)
+    assert account.missing("a") == 1 and dict(account.commissions) == {"USDT": 3}
+    assert account.to_resolve == (), "it may only be late"
+    account.reconcile(snapshot(10, 11, orders=(report("PARTIALLY_FILLED", "1.5", at=5),)), 12 * MS)
+    (wanted,) = account.to_resolve
+    assert account.lacks_fills(wanted)
+    lost = filled("1", "1", None, at=4, realised_pnl=D(2), commission=D(2), commission_asset="USDT")
+    known = filled("2", "0.5", None, at=5, realised_pnl=D(1), commission=D(1), commission_asset="USDT")
+    changes = account.listed(wanted, [lost, known], 13 * MS)
+    assert [change.fill.trade_id for change in changes if isinstance(change, FillSeen)] == ["1"]
+    assert (account.to_resolve, account.missing("a"), account.realised_pnl(SYMBOL)) == ((), 0, 3)
+    assert dict(account.commissions) == {"USDT": 3} and worst(account) == (D("1.5"), 2, D("1.5"), True)
+    assert not account.lacks_fills(wanted) and account.listed(wanted, [lost], 14 * MS) == []
+
+
+def test_what_was_never_placed_or_is_not_known_to_have_ended_is_asked_for_first() -> None:
+    account = Account(tells_fills=True)
+    account.placing(order(), 1)
+    assert not account.lacks_fills(account.orders["a"]) and account.listed(account.orders["a"], [], 2) == []
+    account.apply(filled("2", "1", "1", at=5), 6)
+    account.apply(report("PARTIALLY_FILLED", "1.5", at=6), 7)
+    account.reconcile(snapshot(10, 11, orders=()), 12 * MS)
+    (wanted,) = account.to_resolve
+    assert not account.lacks_fills(wanted), "it has vanished"
+    account.apply(report("CANCELED", "1.5", at=7), 13 * MS)
+    assert account.lacks_fills(account.orders["a"])
+
+
+def test_a_venue_that_has_forgotten_fills_is_not_asked_for_ever() -> None:
+    account = Account(tells_fills=True)
+    account.placing(order(), 1)
+    account.apply(report("FILLED", "2", at=5, commission=D(3), commission_asset="USDT"), 6)
+    account.reconcile(snapshot(10, 11, orders=()), 12 * MS)
+    asked = 0
+    while account.to_resolve:
+        account.listed(account.orders["a"], [], 13 * MS)
+        asked += 1
+    assert asked == 6 and dict(account.commissions) == {"USDT": 3}
     account.reconcile(snapshot(20, 21, orders=()), 22 * MS)
     assert account.to_resolve == ()
 

@@ -60,3 +60,13 @@ def test_whether_a_figure_was_told() -> None:
     assert not fills.told_pnl
     fills.total(D(1), D(0), None, "")
     assert fills.told_pnl
+
+
+def test_totals_of_one_figure_alone_are_not_all() -> None:
+    fills = Fills()
+    fills.total(D(2), None, D(30), "USDT")
+    assert fills.whole(D(2)) and not fills.whole(D(2), entirely=True)
+    fills.total(D(2), D(1), D(30), "USDT")
+    assert fills.whole(D(2), entirely=True) and not fills.whole(D(3), entirely=True)
+    fills.add(fill("3", "1"), D(3))
+    assert fills.whole(D(3), entirely=True)

@@ -96,6 +96,17 @@ def test_older_news_does_not_rename_an_order() -> None:
     assert (made.order.price, made.order.size, made.order.event_time_ns) == (101, 3, 9_000_000)
 
 
+def test_an_amended_order_does_not_grow_again_by_older_news() -> None:
+    amended = report("NEW", "0", at=9, price="101", size="2")
+    made = entry(report("NEW", "0", at=5, price="100", size="3"), amended, report("NEW", "0", at=5, size="3"))
+    assert (made.order.price, made.order.size) == (101, 2)
+    # of one ms: what an order has ended with is later than what it had before
+    made = entry(report("CANCELED", "0", at=9, price="101", size="2"), report("NEW", "0", at=9, price="100", size="3"))
+    assert (made.order.price, made.order.size, made.order.status) == (101, 2, OrderStatus.CANCELED)
+    made = entry(report("NEW", "0", at=9, price="100", size="3"), report("CANCELED", "0", at=9, price="101", size="2"))
+    assert (made.order.price, made.order.size, made.order.status) == (101, 2, OrderStatus.CANCELED)
+
+
 def test_the_average_is_the_one_of_the_larger_quantity() -> None:
     made = entry(
         report("PARTIALLY_FILLED", "1.5", at=5, average_price=D(7)),

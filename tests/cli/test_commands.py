@@ -85,6 +85,15 @@ def test_demo_shows_the_recorded_symbol(asked: list[tuple[str, Any, dict[str, An
     ]
 
 
+def test_the_maker_trades_where_there_are_orders(asked: list[tuple[str, Any, dict[str, Any]]]) -> None:
+    invoke(["demo", "--trade", "--venue", "binance"])
+    assert asked[0] == ("demo", (run.View("binance", ("BTCUSDT",), trade=True),), {})
+    asked.clear()
+    with pytest.raises(UsageError, match=r"--venue .*binance.* not coinswitch-sio"):
+        invoke(["demo", "--trade", "--venue", "coinswitch-sio"])
+    assert asked == []
+
+
 def test_watch_takes_it_all(asked: list[tuple[str, Any, dict[str, Any]]]) -> None:
     where = ["--ws-url", "ws://127.0.0.1:1", "--rest-url", "http://127.0.0.1:1", "--metrics", "9101"]
     invoke(["watch", "BTCUSDT", "--venue", "coinswitch", *where, "--depth", "10", "--spin", "--seconds", "3"])

@@ -49,6 +49,7 @@ async def test_it_quotes_until_it_is_left(local: LocalVenue) -> None:
     quoting = Quoting(
         feed,
         "BTCUSDT",
+        venue="coinswitch",
         credentials=Credentials(local.api_key, local.api_secret),
         rest_url=local.rest_url,
         ws_url=local.ws_url,
@@ -77,6 +78,7 @@ async def test_nothing_is_left_where_it_cannot_begin() -> None:
     quoting = Quoting(
         feed,
         "BTCUSDT",
+        venue="coinswitch",
         credentials=Credentials("key", "secret"),
         rest_url="http://127.0.0.1:9",
         ws_url="ws://127.0.0.1:9",
@@ -97,6 +99,7 @@ async def test_a_maker_that_breaks_is_told(local: LocalVenue, monkeypatch: pytes
     quoting = Quoting(
         feed,
         "BTCUSDT",
+        venue="coinswitch",
         credentials=Credentials(local.api_key, local.api_secret),
         rest_url=local.rest_url,
         ws_url=local.ws_url,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from csbook.cli.report import COUNTERS
+from csbook.sim.desks import served
 
 Process = Callable[..., subprocess.Popen[str]]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -87,8 +88,9 @@ def test_demo_in_json(csbook_command: Command) -> None:
     assert (found["gaps"], found["reconnects"], found["refused"], found["declined"]) == (0, 0, 0, 0)
 
 
-def test_a_maker_in_json(csbook_command: Command) -> None:
-    ended = csbook_command("demo", "--trade", "--speed", "20", "--seconds", "2", "--json")
+@pytest.mark.parametrize("venue", served())
+def test_a_maker_in_json(csbook_command: Command, venue: str) -> None:
+    ended = csbook_command("demo", "--trade", "--venue", venue, "--speed", "20", "--seconds", "2", "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
     found = strict(ended.stdout)
     more = {

@@ -1,10 +1,10 @@
 """One random schedule: a trader at the local venue over loopback, and everything that can go wrong between them.
 
-A seed decides all of it: the venue's conduct and faults, the orders, cancels, fills and hands of others, how long
-everybody waits, restarts and halts. Time passes by itself, so nothing sleeps. At each moment at which nothing can
-happen before time passes, and after each thing that happens at the venue, what the account states of its exposure must
-be no less than the venue's for the orders that csbook placed. When the venue is quiet and the account reconciled, both
-have the same books to the last digit.
+A venue is named, and a seed decides the rest: the venue's conduct and faults, the orders, cancels, fills and hands of
+others, how long everybody waits, restarts and halts. Time passes by itself, so nothing sleeps. At each moment at which
+nothing can happen before time passes, and after each thing that happens at the venue, what the account states of its
+exposure must be no less than the venue's for the orders that csbook placed. When the venue is quiet and the account
+reconciled, both have the same books to the last digit.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from csbook.guard.tripwire import Tripwire
 from csbook.sim import Faults, Terms
 from csbook.trader import OWN, Trader
 from csbook.types import OrderStatus, Side
+from csbook.venues import trading_table
 from trading import exchange, shifted, touch, trader_of
 from virtual import Virtual, run
 
@@ -44,15 +45,23 @@ ACTIONS = (
 )  # fmt: skip
 
 
+ABLE = {"amend": ("amend", "amend")}  # more actions, where a venue has an ability
+
+
 class Divergence(AssertionError):
     """The account is not what the venue's books are."""
 
 
 class Schedule:
-    """``seed`` replays it. ``done`` counts what happened, by name."""
+    """``venue`` and ``seed`` replay it. ``done`` counts what happened, by name."""
 
-    def __init__(self, seed: int, steps: int = 25) -> None:
+    def __init__(self, seed: int, venue: str = "coinswitch", steps: int = 25) -> None:
         self.seed = seed
+        self.name = venue
+        self.abilities = trading_table(venue).abilities
+        self.actions = ACTIONS + tuple(
+            action for ability, more in ABLE.items() if ability in self.abilities for action in more
+        )
         self.steps = steps
         self.dice = Random(seed)
         self.notes: list[str] = []
@@ -76,6 +85,7 @@ class Schedule:
         dice = self.dice
         asyncio.get_running_loop().set_exception_handler(self._unhandled)
         options: dict[str, Any] = {
+            "venue": self.name,
             "seed": self.seed,
             "start_at": dice.random() * 100,
             "rates": dice.choice(({}, None)),
@@ -91,8 +101,8 @@ class Schedule:
             self.venue, self.folder = venue, folder
             tell = venue._exchange.tell
 
-            def told(account: Any, event: bytes) -> None:
-                tell(account, event)
+            def told(news: Any) -> None:
+                tell(news)
                 self._check()
 
             venue._exchange.tell = told  # type: ignore[method-assign]
@@ -101,7 +111,7 @@ class Schedule:
                 venue.faults = self._faults
                 for _ in range(self.steps):
                     self._raise()
-                    await self._act(dice.choice(ACTIONS))
+                    await self._act(dice.choice(self.actions))
                     for _ in range(dice.choice((0, 0, 1, 3, 10))):
                         await asyncio.sleep(0)
                     await asyncio.sleep(dice.choice(WAITS))
@@ -222,6 +232,8 @@ class Schedule:
         else:
             away = dice.randint(-15, -1) if aggressive else dice.randint(0, 30)
             price, kind = (bid - away * TICK if side == "BUY" else ask + away * TICK), "LIMIT"
+        in_force = dice.choice(("GTC", "GTC", "GTC", "IOC", "FOK")) if kind == "LIMIT" else "GTC"
+        resting = "post_only" in self.abilities and (kind, in_force) == ("LIMIT", "GTC")
         self._command(
             self._own.place(
                 SYMBOL,
@@ -229,7 +241,8 @@ class Schedule:
                 size=self._size(),
                 price=price,
                 type=kind,
-                time_in_force=dice.choice(("GTC", "GTC", "GTC", "IOC", "FOK")) if kind == "LIMIT" else "GTC",
+                time_in_force=in_force,
+                post_only=resting and dice.random() < 0.3,
                 reduce_only=not self.hedge and dice.random() < 0.15,
                 position_side=self._leg(side),
                 timeout=dice.choice((None, None, None, 0.5, 4.0, 0.0)),
@@ -247,6 +260,17 @@ class Schedule:
         found = self._own.account.open_orders()
         if found:
             self._command(self._own.cancel(self.dice.choice(found)))
+
+    def _do_amend(self) -> None:
+        found = [order for order in self._own.account.open_orders() if order.price is not None]
+        if found:
+            dice, order = self.dice, self.dice.choice(found)
+            price, size = None, None
+            if dice.random() < 0.7:
+                price = (order.price or ZERO) + dice.randint(-15, 15) * TICK
+            if dice.random() < 0.5:
+                size = order.size - Decimal(dice.randint(1, 10)) / 1000
+            self._command(self._own.amend(order, price=price, size=size))
 
     def _do_cancel_all(self) -> None:
         self._command(self._own.cancel_all(self.dice.choice((None, SYMBOL))))
@@ -301,7 +325,8 @@ class Schedule:
 
     def _do_ask(self) -> None:
         question = self.dice.choice(("open_orders", "portfolio", "closed_orders"))
-        self._command(getattr(self._own, question)())
+        asked = (SYMBOL,) if question == "closed_orders" else ()
+        self._command(getattr(self._own, question)(*asked))
 
     def _do_halt(self) -> None:
         if self.dice.random() < 0.3:
@@ -404,8 +429,9 @@ class Schedule:
         )
         for order_id, order in known.items():
             other = theirs[order_id]
-            same = (OrderStatus.EXPIRED, OrderStatus.CANCELED)  # REST has one word for the two
-            status = order.status if other.status is OrderStatus.EXPIRED and order.status in same else other.status
+            same = (OrderStatus.EXPIRED, OrderStatus.CANCELED)  # REST may have one word for the two
+            one_word = self.name == "coinswitch" and order.status in same
+            status = order.status if other.status is OrderStatus.EXPIRED and one_word else other.status
             if other.status is OrderStatus.REJECTED and other.filled:
                 status = order.status if order.status is OrderStatus.CANCELED else other.status
             for name, one, two in (

@@ -67,3 +67,15 @@ async def test_the_same_seed_strikes_the_same_requests_of_an_operation_whatever_
     assert set(first) == {200, 429, 503}
     assert first == await found(1, 2)
     assert first != await found(2, 0)
+
+
+async def test_a_header_that_is_no_text_is_nobody_s() -> None:
+    async with customers() as (venue, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", venue.port)
+        head = f"x-api-timestamp: {venue._floor.now_ms()}\r\nx-api-signature: no\r\nConnection: close\r\n\r\n"
+        writer.write(
+            f"GET {FUTURES}/positions HTTP/1.1\r\nHost: x\r\nx-api-key: ".encode() + b"\xff\r\n" + head.encode()
+        )
+        assert (await reader.readline()).split()[1] == b"401"
+        writer.close()
+        await writer.wait_closed()

@@ -15,6 +15,7 @@ from csbook.clock import Clock
 from csbook.sim import commands
 from csbook.sim.board import Board
 from csbook.sim.dialects.coinswitch import diff
+from csbook.sim.exchange import HIGHEST_PRICE, MOST_MARKET_UNITS, MOST_UNITS
 from csbook.sim.market import Instrument, Listing
 from csbook.sim.recording import Deal
 from csbook.sim.speech import ALL, Channel, Mode, NotServed, Reply, Response, Said, Speech, Talk, split_symbol
@@ -178,7 +179,10 @@ def _rules(instrument: Instrument) -> dict[str, object]:
     base, quote = split_symbol(instrument.symbol)
     tick = decimal_text(instrument.tick, instrument.price_decimals)
     lot = decimal_text(1, instrument.size_decimals)
-    lots = {"minQty": lot, "maxQty": decimal_text(1_000_000, instrument.size_decimals), "stepSize": lot}
+    lots, market_lots = (
+        {"minQty": lot, "maxQty": decimal_text(most, instrument.size_decimals), "stepSize": lot}
+        for most in (MOST_UNITS, MOST_MARKET_UNITS)
+    )
     return {
         "symbol": instrument.symbol,
         "pair": instrument.symbol,
@@ -195,9 +199,9 @@ def _rules(instrument: Instrument) -> dict[str, object]:
         "quotePrecision": 8,
         "underlyingType": "COIN",
         "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "10000000", "tickSize": tick},
+            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": str(int(HIGHEST_PRICE) - 1), "tickSize": tick},
             {"filterType": "LOT_SIZE", **lots},
-            {"filterType": "MARKET_LOT_SIZE", **lots},
+            {"filterType": "MARKET_LOT_SIZE", **market_lots},
             {"filterType": "MIN_NOTIONAL", "notional": "5"},
         ],
         "orderTypes": ["LIMIT", "MARKET"],

@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 from csbook.sim.accounts import Account, Terms
-from csbook.sim.events import balance_event, expiry_event, order_event, position_event
+from csbook.sim.desks.coinswitch_events import balance_event, expiry_event, order_event, position_event
 from csbook.sim.market import Instrument
 from csbook.sim.matching import Match
 from csbook.sim.tickets import Ticket
