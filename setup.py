@@ -89,6 +89,8 @@ setup(
     ext_modules=cythonize(
         [
             extension("csbook._core", include_dirs=[numpy.get_include(), "csbook/core"]),
+            extension("csbook.wire._fields", include_dirs=[]),
+            extension("csbook.wire._form", include_dirs=[]),
             extension("csbook.net._intake", include_dirs=["csbook/core"]),
             extension("csbook.net._reader", include_dirs=["csbook/core"]),
             extension("csbook.net._buffer_reader", include_dirs=["csbook/core"]),

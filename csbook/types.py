@@ -214,7 +214,7 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         """What may still fill: 0 in a terminal status."""
-        return Decimal(0) if self.is_terminal else max(self.size - self.filled, Decimal(0))
+        return _ZERO if self.status in _TERMINAL else max(self.size - self.filled, _ZERO)
 
     @property
     def is_terminal(self) -> bool:
@@ -227,6 +227,7 @@ class Order:
         return self.status in _RESTING
 
 
+_ZERO = Decimal(0)
 _TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
 _RESTING = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
 

@@ -100,7 +100,7 @@ async def _events(plan: Plan) -> Table:
     )
     heard: list[Any] = []
     trader.on_event(heard.append)
-    stream = trader._private()
+    (stream,) = trader._private().streams
     with quiet():
         csbook_times = timed(payloads, lambda payload: stream.cold(payload, 1))
         loads_times = timed(payloads, orjson.loads)

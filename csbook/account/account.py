@@ -235,7 +235,7 @@ class Account:
     # -- reports
 
     def apply(self, report: Report, now_ns: int) -> list[Change]:
-        """Take in one report, in whatever order and number reports come. O(log prices) without fills in doubt."""
+        """Take in one report, in whatever order and number reports come. O(1) without fills in doubt."""
         changes: list[Change] = []
         if isinstance(report, OrderReport):
             self._apply_order(report, now_ns, now_ns, changes)
@@ -324,15 +324,14 @@ class Account:
             self._name(entry, report)
         fill = report.fill
         if fill is not None:
-            if entry.fills.knows(fill, report.filled):
-                self._counts["duplicates"] += 1
-                fill = None
-            else:
-                entry.fills.add(fill, report.filled)
+            if entry.fills.add(fill, report.filled):
                 self.fills.append(fill)
                 changes.append(FillSeen(fill))
                 if fill.realised_pnl is not None:
                     self._tells_pnl = True
+            else:
+                self._counts["duplicates"] += 1
+                fill = None
         if report.filled is not None and (report.realised_pnl is not None or report.commission is not None):
             self._tells_totals = True
             entry.fills.total(report.filled, report.realised_pnl, report.commission, report.commission_asset)
@@ -433,9 +432,9 @@ class Account:
                 key = f"#{report.symbol}:{report.order_id or report.client_order_id}"
         order = Order(
             report.symbol, side, report.type or "", report.size, report.price, OrderStatus.UNKNOWN,
-            report.client_order_id, report.order_id, report.time_in_force or "GTC",
-            position_side=report.position_side or "BOTH",
-            own=bool(self._own_prefix) and report.client_order_id.startswith(self._own_prefix),
+            report.client_order_id, report.order_id, report.time_in_force or "GTC", ZERO, None, False, False,
+            report.position_side or "BOTH",
+            bool(self._own_prefix) and report.client_order_id.startswith(self._own_prefix),
         )  # fmt: skip
         entry = self._remember(Entry(key, order))
         if order.order_id:
@@ -502,28 +501,31 @@ class Account:
     def _settle(self, entry: Entry) -> None:
         """Bring everything that follows from an order's state up to it: exposure, ladder, queue, lists."""
         order, key = entry.order, entry.key
+        ended = order.is_terminal
         may_fill = entry.open_size
         if may_fill != entry.may_fill:
             leg = self._holdings.leg(order.symbol, order.position_side)
             leg.may(entry.path.sign, subtract(may_fill, entry.may_fill))
             entry.may_fill = may_fill
-        if self._is_patient(entry) and entry.wanting(self._tells_fills):
+        if (ended or self._tells_fills) and self._is_patient(entry) and entry.wanting(self._tells_fills):
             self._short[key] = entry
         else:
-            self._short.pop(key, None)
             entry.wanted = False
+            if self._short:
+                self._short.pop(key, None)
         if entry.unresolved:
             self._unresolved[key] = entry
-        else:
+        elif self._unresolved:
             self._unresolved.pop(key, None)
-        if order.is_terminal and not entry.unsure:
+        if not ended or entry.unsure:
+            if key not in self._open:
+                self._ended.pop(key, None)
+                self._open[key] = entry
+        elif key not in self._ended:
             self._open.pop(key, None)
-            self._ended.setdefault(key)
+            self._ended[key] = None
             if len(self._ended) > self._history:
                 self._forget(next(iter(self._ended)))
-        else:
-            self._ended.pop(key, None)
-            self._open[key] = entry
         self._resting.show(entry)
 
     def _is_patient(self, entry: Entry) -> bool:

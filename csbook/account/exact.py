@@ -27,6 +27,7 @@ add = _EXACT.add
 subtract = _EXACT.subtract
 multiply = _EXACT.multiply
 negate = Decimal.copy_negate  # unary minus would round
+_pass = _DOOR.plus
 
 
 def number(value: Decimal | None, field: str, *, low: Decimal | None = ZERO) -> None:
@@ -35,7 +36,7 @@ def number(value: Decimal | None, field: str, *, low: Decimal | None = ZERO) -> 
         return
     try:
         if (_LOWEST if low is None else low) <= value < _LIMIT:  # a nan raises
-            _DOOR.plus(value)
+            _pass(value)
             return
     except (TypeError, DecimalException):
         pass

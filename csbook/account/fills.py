@@ -29,12 +29,10 @@ class Fills:
         "_total_realised",
         "size",
         "told_pnl",
-        "value",
     )
 
     def __init__(self) -> None:
         self.size = ZERO  # of all known fills
-        self.value = ZERO  # what they cost, price times size
         self.told_pnl = False  # the venue has told what the order realised, in part or in whole
         self._seen: dict[str, tuple[Decimal | None, Fill]] = {}
         self._realised = ZERO
@@ -46,21 +44,33 @@ class Fills:
     def __len__(self) -> int:
         return len(self._seen)
 
-    def knows(self, fill: Fill, filled: Decimal | None) -> bool:
-        """Whether it has been added before."""
-        return self._key(fill, filled) in self._seen
+    @property
+    def value(self) -> Decimal:
+        """What all known fills cost, price times size. O(fills)."""
+        value = ZERO
+        for _, fill in self._seen.values():
+            value = add(value, multiply(fill.price, fill.size))
+        return value
 
-    def add(self, fill: Fill, filled: Decimal | None) -> None:
-        """A fill that is not known yet, and the order's cumulative quantity after it where that was told."""
-        self._seen[self._key(fill, filled)] = (filled, fill)
+    def add(self, fill: Fill, filled: Decimal | None) -> bool:
+        """A fill, and the order's cumulative quantity after it where that was told; False where it is known already."""
+        key = fill.trade_id
+        if not key:
+            after = "" if filled is None else filled.normalize()
+            key = f"at {after} {fill.trade_time_ns} {fill.price}"
+        if key in self._seen:
+            return False
+        self._seen[key] = (filled, fill)
         self.size = add(self.size, fill.size)
-        self.value = add(self.value, multiply(fill.price, fill.size))
-        if fill.realised_pnl is not None:
+        realised, commission = fill.realised_pnl, fill.commission
+        if realised is not None:
             self.told_pnl = True
-            self._realised = add(self._realised, fill.realised_pnl)
-        if fill.commission:
-            paid = self._commissions.get(fill.commission_asset, ZERO)
-            self._commissions[fill.commission_asset] = add(paid, fill.commission)
+            self._realised = add(self._realised, realised)
+        if commission:
+            asset = fill.commission_asset
+            paid = self._commissions.get(asset)
+            self._commissions[asset] = add(ZERO if paid is None else paid, commission)
+        return True
 
     def total(self, filled: Decimal, realised: Decimal | None, commission: Decimal | None, asset: str) -> None:
         """The venue's own totals of the order when it had filled that much. Older totals change nothing."""
@@ -111,9 +121,3 @@ class Fills:
 
     def _beyond(self, filled: Decimal) -> list[Fill]:
         return [fill for after, fill in self._seen.values() if after is not None and after > filled]
-
-    @staticmethod
-    def _key(fill: Fill, filled: Decimal | None) -> str:
-        return (
-            fill.trade_id or f"at {filled.normalize() if filled is not None else ''} {fill.trade_time_ns} {fill.price}"
-        )

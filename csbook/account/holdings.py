@@ -19,13 +19,14 @@ from csbook.wire.private import PositionReport
 __all__ = ["Holdings", "check_position"]
 
 _HALF = Decimal("0.5")
+_SIDES = ("BOTH", "LONG", "SHORT")
 
 
 def check_position(report: PositionReport) -> None:
     """Raise BadMessage naming the field."""
     if not report.symbol:
         raise BadMessage("a position report needs a symbol", field="symbol")
-    if report.position_side not in ("BOTH", "LONG", "SHORT"):
+    if report.position_side not in _SIDES:
         raise BadMessage(
             f"position_side is {report.position_side!r}; expected BOTH, LONG or SHORT", field="position_side"
         )
@@ -113,16 +114,22 @@ class Holdings:
 
     def report(self, report: PositionReport, held: Held, changes: list[Change]) -> bool:
         """Take in one report; False where it is older than what is known."""
-        leg = self.leg(report.symbol, report.position_side)
-        if not leg.report(held):
+        symbol = report.symbol
+        legs = self._legs.get(symbol)
+        leg = None if legs is None else legs.get(report.position_side)
+        if leg is None:
+            leg = self.leg(symbol, report.position_side)
+        usual = leg.confirm(held)
+        if not usual and not leg.report(held):
             return False
         if report.leverage is not None:
             leg.leverage = report.leverage
         leg.margin_type = report.margin_type or leg.margin_type
-        leg.evaluate()
-        if held.asked_ns:
-            leg.learn_base()
-        self.publish(report.symbol, changes)
+        if not usual:
+            leg.evaluate()
+            if held.asked_ns:
+                leg.learn_base()
+        self.publish(symbol, changes)
         return True
 
     def reconcile(
@@ -152,7 +159,8 @@ class Holdings:
     def publish(self, symbol: str, changes: list[Change]) -> None:
         old = self._positions.get(symbol)
         legs = self._legs[symbol]
-        new = legs["BOTH"].position() if len(legs) == 1 and "BOTH" in legs else whole(symbol, list(legs.values()))
+        both = legs.get("BOTH") if len(legs) == 1 else None
+        new = whole(symbol, list(legs.values())) if both is None else both.position()
         if old is None and not new.size and not new.realised_pnl and not new.commission:
             return
         self._positions[symbol] = new
@@ -173,6 +181,5 @@ def _differ(old: Position, new: Position) -> bool:
         or old.commission != new.commission
         or old.leverage != new.leverage
         or old.margin_type != new.margin_type
-        or len(old.legs) != len(new.legs)
-        or any(map(_differ, old.legs, new.legs))
+        or (bool(old.legs or new.legs) and (len(old.legs) != len(new.legs) or any(map(_differ, old.legs, new.legs))))
     )

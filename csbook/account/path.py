@@ -62,24 +62,22 @@ class Point:
 
 def seen(point: Point, held: Held) -> bool:
     """Whether the report has certainly seen it."""
-    if held.asked_ns and point.received_ns < held.asked_ns:
-        return True
-    return 0 < point.time_ns < held.time_ns
+    return 0 < point.time_ns < held.time_ns or point.received_ns < held.asked_ns
 
 
 def unseen(point: Point, held: Held, skew_ns: int) -> bool:
     """Whether the report has certainly not seen it."""
-    if held.asked_ns and point.received_ns < held.asked_ns:
-        return False
     if held.time_ns:
-        return point.time_ns > held.time_ns
+        return point.time_ns > held.time_ns and point.received_ns >= held.asked_ns
+    if point.received_ns < held.asked_ns:
+        return False
     return held.asked_ns > 0 and point.time_ns > held.answered_ns + skew_ns
 
 
 class Path:
     """The growth of one order. Points that every held report has seen are folded into ``settled``."""
 
-    __slots__ = ("known", "known_time_ns", "placed_ns", "points", "settled", "sign")
+    __slots__ = ("known", "known_time_ns", "latest_ns", "placed_ns", "points", "settled", "sign")
 
     def __init__(self, sign: int) -> None:
         self.sign = sign  # 1 buys, -1 sells
@@ -87,6 +85,7 @@ class Path:
         self.settled = ZERO
         self.points: list[Point] = []
         self.known_time_ns = 0  # the venue's newest time at which it was still `known`
+        self.latest_ns = 0  # the venue's newest time of a point
         self.placed_ns = 0  # by our clock, before it was sent; 0: not sent by us
 
     def confirm(self, time_ns: int, filled: Decimal | None) -> None:
@@ -98,45 +97,51 @@ class Path:
         """Older news: at that time the quantity had been ``filled``, which is no more than what is known."""
         if filled > self.settled:
             self.points.append(Point(time_ns, received_ns, filled, before))
+            self.latest_ns = max(self.latest_ns, time_ns)
 
     def grow(self, time_ns: int, received_ns: int, filled: Decimal, before: Decimal | None) -> None:
         """The quantity rose to ``filled``. ``before``: what it was just before that time, if that is known."""
         if before is not None and before > self.known and self.known_time_ns:
             # some of it went by unseen: between the time when it was still known, and now
             self.points.append(Point(self.known_time_ns, received_ns, self.known, self.known))
+            self.latest_ns = max(self.latest_ns, self.known_time_ns)
         self.points.append(Point(time_ns, received_ns, filled, before))
+        if time_ns > self.latest_ns:
+            self.latest_ns = time_ns
         self.known = filled
         self.known_time_ns = time_ns
 
     def bounds(self, held: Held, skew_ns: int) -> tuple[Decimal, Decimal]:
         """(what the report may not have seen, what it has certainly not seen) of what is known. O(points)."""
-        low = self.settled
+        low, known = self.settled, self.known
         high: Decimal | None = ZERO if 0 < held.answered_ns < self.placed_ns else None
-        for point in self.points:
-            if point.filled > low and seen(point, held):
+        time_ns, asked_ns = held.time_ns, held.asked_ns
+        for point in self.points:  # `seen`, in its place
+            before = point.before
+            if (0 < point.time_ns < time_ns or point.received_ns < asked_ns) and point.filled > low:
                 low = point.filled
-            elif point.before is not None and (high is None or point.before < high) and unseen(point, held, skew_ns):
-                high = point.before
+            elif before is not None and (high is None or before < high) and unseen(point, held, skew_ns):
+                high = before
         certain = ZERO
-        if high is not None and high < self.known:
-            certain = subtract(self.known, max(high, low))
-        return subtract(self.known, low), certain
+        if high is not None and high < known:
+            certain = subtract(known, max(high, low))
+        return subtract(known, low), certain
 
     def settle(self, reports: list[Held]) -> bool:
         """Fold what all reports have seen; True when nothing is left to be asked."""
-        low = self.known
+        low, settled, points = self.known, self.settled, self.points
         for held in reports:
-            reached = self.settled
-            for point in self.points:
-                if point.filled > reached and seen(point, held):
+            reached, time_ns, asked_ns = settled, held.time_ns, held.asked_ns
+            for point in points:  # `seen`, in its place
+                if (0 < point.time_ns < time_ns or point.received_ns < asked_ns) and point.filled > reached:
                     reached = point.filled
             if reached < low:
                 low = reached
-        if not reports or (low == self.settled and self.points):
+        if not reports or (points and low == settled):
             return False
         self.settled = low
         if low == self.known:
-            self.points.clear()
+            points.clear()
             return True
-        self.points = [point for point in self.points if point.filled > low]
+        self.points = [point for point in points if point.filled > low]
         return False

@@ -173,25 +173,58 @@ class Leg:
     def report(self, held: Held) -> bool:
         """Take in a report of the whole size; False where it is older than what is held."""
         if not held.asked_ns:
-            if 0 < held.time_ns < self.floor_ns or any(0 < held.time_ns <= old.floor_ns for old in self.reports):
+            if 0 < held.time_ns < self.floor_ns:
                 return False
+            for old in self.reports:
+                if 0 < held.time_ns <= old.floor_ns:
+                    return False
         else:
             for old in self.reports:
                 before = old.floor_ns if old.asked_ns else old.time_ns
                 if old.received_ns < held.asked_ns and before > held.floor_ns:
                     held.floor_ns = before
-        kept = []
+        now = []
         for old in self.reports:
+            if old.time_ns < held.time_ns and not old.asked_ns and not held.asked_ns:
+                continue  # the usual: an event after an event
             order = _newer(held, old, self.skew_ns)
             if order < 0:
                 return False
             if order == 0:
-                kept.append(old)
-        self.reports = [*kept, held]
-        if not held.asked_ns and held.time_ns > self.floor_ns:
-            self.floor_ns = held.time_ns
-        if held.time_ns > self.changed_ns:
-            self.changed_ns = held.time_ns
+                now.append(old)
+        now.append(held)
+        self.reports = now
+        time_ns = held.time_ns
+        if time_ns > self.floor_ns and not held.asked_ns:
+            self.floor_ns = time_ns
+        if time_ns > self.changed_ns:
+            self.changed_ns = time_ns
+        return True
+
+    def confirm(self, held: Held) -> bool:
+        """Take in the usual report; False, and nothing has changed, for any other one: ``report`` and ``evaluate`` it.
+
+        The usual one is an event, newer than the event before it, that has the size of the fills, none of which is
+        certainly newer: its interval has them in it, so they agree as before.
+        """
+        reports, time_ns = self.reports, held.time_ns
+        if len(reports) != 1 or not self.settled or held.asked_ns or held.size != self.size:
+            return False
+        old = reports[0]
+        if old.asked_ns or old.time_ns >= time_ns or time_ns < self.floor_ns:
+            return False
+        paths = self.paths
+        for path in paths:
+            if path.latest_ns > time_ns:
+                return False
+        self.reports = reports = [held]
+        for path in tuple(paths):
+            if path.settle(reports):
+                paths.discard(path)
+        self.floor_ns = time_ns
+        if time_ns > self.changed_ns:
+            self.changed_ns = time_ns
+        self._book_entry(held)
         return True
 
     def learn_base(self) -> None:
@@ -206,20 +239,21 @@ class Leg:
 
     def evaluate(self) -> None:
         """Size, interval and whether they agree, after fills or reports."""
-        reports = self.reports
-        by_fills = None if self.base is None else add(self.base, self.net)
+        reports, paths, base = self.reports, self.paths, self.base
+        by_fills = None if base is None else add(base, self.net)
         if not reports:
             self.size = self.low = self.high = self.net if by_fills is None else by_fills
             self.settled = True
             return
-        for path in list(self.paths):
+        newest = reports[-1]
+        for path in tuple(paths):
             if path.settle(reports):
-                self.paths.discard(path)
+                paths.discard(path)
         low = high = guess = None
         agree = by_fills is not None
         for held in reports:
             least = most = likely = held.size
-            for path in self.paths:
+            for path in paths:
                 doubt, fresh = path.bounds(held, self.skew_ns)
                 if path.sign > 0:
                     most = add(most, doubt)
@@ -231,37 +265,45 @@ class Leg:
                     likely = subtract(likely, fresh)
             if by_fills is not None and not least <= by_fills <= most:
                 agree = False
-            low = least if low is None or least < low else low
-            high = most if high is None or most > high else high
+            if low is None or least < low:
+                low = least
+            if high is None or most > high:
+                high = most
             guess = likely
         assert low is not None and high is not None and guess is not None
         self.settled = agree
         if agree and by_fills is not None:
             low = high = guess = by_fills
         self.low, self.high, self.size = low, high, guess
-        newest = reports[-1]
-        if (
-            agree and newest.size == self.size
-        ):  # never before they agree: a fill that is still to come would realise nothing
-            if newest.entry_price is not None or self.ledger.size != self.size:
-                self.ledger.entry = newest.entry_price if self.size else None
-            self.ledger.size = self.size
+        if agree and newest.size == guess:
+            # never before they agree: a fill that is still to come would realise nothing
+            self._book_entry(newest)
+
+    def _book_entry(self, newest: Held) -> None:
+        """The average entry is the venue's: its newest report has the size that the fills have."""
+        ledger, size = self.ledger, self.size
+        if newest.entry_price is not None or ledger.size != size:
+            ledger.entry = newest.entry_price if size else None
+        ledger.size = size
 
     @property
     def entry_price(self) -> Decimal | None:
         """The venue's while its newest report has this size, else the average of the fills; None when flat."""
         if not self.size:
             return None
-        if self.reports and self.reports[-1].size == self.size and self.reports[-1].entry_price is not None:
-            return self.reports[-1].entry_price
+        if self.reports:
+            newest = self.reports[-1]
+            if newest.entry_price is not None and newest.size == self.size:
+                return newest.entry_price
         return self.ledger.entry
 
     def position(self) -> Position:
+        estimated = self.estimated
         return Position(
             self.symbol,
             self.size,
             self.entry_price,
-            add(self.realised, self.estimated),
+            add(self.realised, estimated) if estimated else self.realised,
             self.commission,
             self.position_side,
             self.leverage,

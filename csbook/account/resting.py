@@ -17,7 +17,7 @@ __all__ = ["Resting"]
 
 
 class Resting:
-    """Brought up to an order by ``show`` after each change of it. O(log prices)."""
+    """Brought up to an order by ``show`` after each change of it. O(1)."""
 
     def __init__(self) -> None:
         self._ladders: dict[str, Ladder] = {}
@@ -33,18 +33,21 @@ class Resting:
     def show(self, entry: Entry) -> None:
         """What rests of an order now, and its place in the queue from before it rests until it has ended."""
         order = entry.order
+        price = order.price
         places = self._places.get(order.symbol)
         if places is None:
             places = self._places[order.symbol] = {}
         place = places.get(entry.key)
-        if order.price is not None and not order.is_terminal:
-            if place is None or place.order.price != order.price:
+        if price is not None and not order.is_terminal:
+            if place is None or place.order.price != price:
                 places[entry.key] = Place(order)
             else:
                 place.order = order
-        elif place is not None:
+            self._rest(entry, (price, order.remaining) if order.is_resting else None)
+            return
+        if place is not None:
             del places[entry.key]
-        self._rest(entry, (order.price, order.remaining) if order.is_resting and order.price is not None else None)
+        self._rest(entry, None)
 
     def hide(self, entry: Entry) -> None:
         """The order goes by another name from now on, or is another one's."""
@@ -58,18 +61,22 @@ class Resting:
         entry.displayed = now
         order = entry.order
         ladder = self.ladder(order.symbol)
+        if was is not None and (now is None or was[0] != now[0]):
+            ladder.put(order.side, was[0], entry.key, ZERO)
+        if now is not None:
+            ladder.put(order.side, now[0], entry.key, now[1])
+        books = self._shown.get(order.symbol)
+        if books is None:
+            return
         steps = []
         if was is not None:
             if now is None or was[0] != now[0]:
-                ladder.put(order.side, was[0], entry.key, ZERO)
                 steps.append((was[0], negate(was[1])))
             else:
                 steps.append((was[0], subtract(now[1], was[1])))
-        if now is not None:
-            ladder.put(order.side, now[0], entry.key, now[1])
-            if was is None or was[0] != now[0]:
-                steps.append(now)
-        for shown in self._shown.get(order.symbol, ()):
+        if now is not None and (was is None or was[0] != now[0]):
+            steps.append(now)
+        for shown in books:
             for price, change in steps:
                 shown.change((order.side, price, change, order.event_time_ns, order.receive_time_ns))
 

@@ -7,6 +7,8 @@ asks for the slower source (REST), ``halt`` for the kill switch. The monitor onl
 How it stays cheap: the layout of an object (its keys, in order, and the types of its values) decides what is wrong
 with it, so a layout that was judged once is recognised by two comparisons. Only what stands inside of text is looked at
 again. Text that should be a number is asked for its characters here, for its exact form by whoever reads the value.
+A message whose layouts were all found without fault is recognised as a whole (``wire/_form.pyx``): nothing of it is
+judged again, and there is nothing to count.
 
 How it stays small, whatever is sent: so many names are remembered for a channel and the rest are one number, so many
 layouts, so many elements of an array are looked at, and nothing is entered that the table does not know.
@@ -24,6 +26,7 @@ from operator import itemgetter
 from typing import Any
 
 from csbook.types import Alert
+from csbook.wire._form import Form, Forms
 from csbook.wire.shape import DECIMAL, OBJECT, Field, Kind, Shape, kind_of, named
 
 __all__ = ["Action", "Drift", "Fault", "Policy", "Sample", "SchemaMonitor"]
@@ -98,7 +101,7 @@ class SchemaMonitor:
         self._nodes: dict[str, tuple[_Channel, _Slot]] = {}
         for name, shape in shapes.items():
             channel = _Channel(name, (policies or {}).get(name, policy), NAMES_KEPT)
-            self._nodes[name] = channel, _Slot(channel, "", Field(OBJECT, shape=shape))
+            self._nodes[name] = channel, _Slot(channel, "", Field(OBJECT, shape=shape), Forms())
 
     @property
     def counts(self) -> dict[tuple[str, str, Fault], int]:
@@ -109,13 +112,14 @@ class SchemaMonitor:
     def check(self, channel: str, message: object) -> list[Drift]:
         """The faults of a message that were not told yet; usually none. All are counted.
 
-        A layout seen before costs some microseconds for twenty fields. Never raises, whatever the message is.
+        A message without fault that looks like one before costs some 0.2 us for twenty fields, one with a fault that
+        was seen before some microseconds. Never raises, whatever the message is.
         """
         fresh: list[Drift] = []
         found = self._nodes.get(channel)
         if found is None:
             self._strange.seen_channel(channel, fresh)
-        else:
+        elif not found[1].forms.fit(message):
             found[1].judge(message, fresh)
         return fresh
 
@@ -210,7 +214,7 @@ class _Channel:
 class _Layout:
     """What was found out about one layout of an object."""
 
-    __slots__ = ("inner", "keys", "tallies", "texts", "types")
+    __slots__ = ("form", "inner", "keys", "tallies", "texts", "types")
 
     def __init__(
         self,
@@ -219,7 +223,9 @@ class _Layout:
         tallies: list[_Tally],
         numbers: list[str],
         inner: list[tuple[str, _Slot]],
+        form: Form | None,
     ) -> None:
+        self.form = form  # None where something is wrong, or where it cannot be recognised as a whole
         self.keys = keys
         self.types = types
         self.tallies = tallies
@@ -231,24 +237,27 @@ class _Layout:
 
 
 # equal to no layout that a message can have: an empty object is learned like any other
-_NOTHING = _Layout((), (dict,), [], [], [])
+_NOTHING = _Layout((), (dict,), [], [], [], None)
 
 
 class _Slot:
     """A field at its place in a channel: judges the values that arrive there."""
 
-    __slots__ = ("_action", "_channel", "_children", "_field", "_items", "_known", "_last", "_path", "_prefix")
+    __slots__ = ("_action", "_channel", "_children", "_field", "_items", "_known", "_last", "_path", "_prefix", "forms")
 
-    def __init__(self, channel: _Channel, path: str, field: Field) -> None:
+    def __init__(self, channel: _Channel, path: str, field: Field, forms: Forms) -> None:
+        self.forms = forms  # of the objects that stand here; of an array's, all of them
         self._channel = channel
         self._path = path
         self._prefix = f"{path}." if path else ""
         self._field = field
         self._action = channel.policy.required if field.required else channel.policy.optional
-        self._items = _Slot(channel, f"{path}[]", field.items) if field.items is not None else None
+        self._items: _Slot | None = None
+        if field.items is not None:
+            self._items = _Slot(channel, f"{path}[]", field.items, Forms(ELEMENTS_READ))
         self._children: dict[str, _Slot] | None = None
         if field.shape is not None:
-            self._children = {n: _Slot(channel, self._prefix + n, f) for n, f in field.shape.fields.items()}
+            self._children = {n: _Slot(channel, self._prefix + n, f, Forms()) for n, f in field.shape.fields.items()}
         self._known: dict[tuple[tuple[str, ...], tuple[type, ...]], _Layout] = {}
         self._last = _NOTHING
 
@@ -274,14 +283,17 @@ class _Slot:
                 self._judge_texts(value, fresh)
         for name, slot in layout.inner:
             slot.judge(value[name], fresh)
+        if layout.form is not None:
+            self.forms.add(layout.form)
 
     def _judge_other(self, value: object, fresh: list[Drift]) -> None:
+        if type(value) is list and self._items is not None:  # only an array has items
+            for element in value if len(value) <= ELEMENTS_READ else value[:ELEMENTS_READ]:
+                self._items.judge(element, fresh)
+            return
         kind = kind_of(value)
         if kind not in self._field.kinds:
             self._retyped(kind, fresh)
-        elif type(value) is list and self._items is not None:
-            for element in value[:ELEMENTS_READ]:
-                self._items.judge(element, fresh)
 
     def _retyped(self, kind: Kind, fresh: list[Drift]) -> None:
         self._channel.note(fresh, self._retyped_tally(kind))
@@ -336,7 +348,8 @@ class _Slot:
             if strange > len(listed):
                 further = self._channel.tally(FURTHER, Fault.UNKNOWN, self._channel.policy.unknown)
                 self._channel.note(fresh, further, strange - len(listed))
-        layout = _Layout(keys, types, tallies, numbers, inner)
+        form = None if tallies else _form(keys, types, numbers, inner)
+        layout = _Layout(keys, types, tallies, numbers, inner, form)
         if strange <= NAMES_KEPT and _is_small(value):
             self._last = layout
             if len(self._known) < LAYOUTS_KEPT:
@@ -345,6 +358,22 @@ class _Slot:
 
     def _missing_tally(self) -> _Tally:
         return self._channel.tally(self._path, Fault.MISSING, self._action, str(self._field))
+
+
+def _form(
+    keys: tuple[str, ...], types: tuple[type, ...], numbers: list[str], inner: list[tuple[str, _Slot]]
+) -> Form | None:
+    """What a layout without fault is recognised by; None where it has an array of something else than objects."""
+    demands: dict[str, Forms | bool] = dict.fromkeys(numbers, True)
+    for name, slot in inner:
+        items = slot._items
+        if items is None:
+            demands[name] = slot.forms
+        elif items._children is not None:
+            demands[name] = items.forms
+        else:
+            return None
+    return Form(keys, types, tuple(map(demands.get, keys)))
 
 
 def _is_small(value: dict[str, Any]) -> bool:

@@ -263,7 +263,10 @@ class PrivateStream(Link):
                 self._hurry()
                 return
             if self._on_message is not None:
-                self._call(self._on_message, message, receive_time_ns)
+                try:
+                    self._on_message(message, receive_time_ns)
+                except Exception as error:
+                    self._raised(error)
             try:
                 events = self._trading.read_event(message, receive_time_ns)
             except FloatFound:
@@ -299,7 +302,10 @@ class PrivateStream(Link):
 
     def _report(self, events: list[PrivateEvent]) -> None:
         events = self._newest.of(events)
-        self._call(self._on_reports, events)
+        try:
+            self._on_reports(events)
+        except Exception as error:
+            self._raised(error)
         for event in events:
             kind = type(event)
             if kind is KeyExpired:
@@ -322,8 +328,11 @@ class PrivateStream(Link):
         try:
             callback(*arguments)
         except Exception as error:
-            message = "csbook: a callback of the private stream raised"
-            self._loop.call_exception_handler({"message": message, "exception": error})
+            self._raised(error)
+
+    def _raised(self, error: Exception) -> None:
+        message = "csbook: a callback of the private stream raised"
+        self._loop.call_exception_handler({"message": message, "exception": error})
 
     def _drop(self, reason: str, code: WSCloseCode = WSCloseCode.OK) -> None:
         super()._drop(self._hidden(reason), code)  # the venue's words may echo what it was told

@@ -28,6 +28,7 @@ from csbook.errors import BadMessage, ConnectError, CredentialsError
 from csbook.guard.backoff import Backoff
 from csbook.guard.budget import ReservedBudget
 from csbook.net.origin import Origin
+from csbook.net.prompt import PromptRequest
 from csbook.net.timing import Timing
 from csbook.types import Alert
 from csbook.venues.trading import Trading
@@ -143,6 +144,7 @@ class Rest:
     def _session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=3600.0),
+            request_class=PromptRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"csbook/{__version__}", "Accept": "application/json"},
             skip_auto_headers=("Accept-Encoding",),
@@ -348,10 +350,12 @@ class Rest:
 
         Before it was asked, and where the venue does not tell it, this machine's.
         """
-        ahead_ns = self._ahead_ns
-        now_ns = self._timing.now_ns() if ahead_ns is None else self._timing.clock.monotonic_ns() + ahead_ns
-        self._latest_ns = max(self._latest_ns, now_ns)
-        return self._latest_ns
+        clock, ahead_ns = self._timing.clock, self._ahead_ns
+        now_ns = clock.now_ns() if ahead_ns is None else clock.monotonic_ns() + ahead_ns
+        if now_ns < self._latest_ns:
+            return self._latest_ns
+        self._latest_ns = now_ns
+        return now_ns
 
     async def _compare(self, tries: int | None = None) -> Failure | None:
         """Ask the server's time, over the connection of the commands."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from csbook.clock import Clock, LiveClock
@@ -38,13 +38,12 @@ class Timing:
         """Wall time, ns since the epoch."""
         return self.clock.now_ns()
 
-    @asynccontextmanager
-    async def within(self, seconds: float) -> AsyncIterator[None]:
+    def within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Raises TimeoutError where the block takes longer by this clock."""
-        if self.sleep is asyncio.sleep:
-            async with asyncio.timeout(seconds):
-                yield
-            return
+        return asyncio.timeout(seconds) if self.sleep is asyncio.sleep else self._within(seconds)
+
+    @asynccontextmanager
+    async def _within(self, seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(None) as limit:
             watch = asyncio.ensure_future(self._expire(limit, seconds))
             try:

@@ -5,6 +5,7 @@ Judged before anything is sent. What is wrong is named, with the nearest values 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import Any
@@ -18,6 +19,7 @@ __all__ = ["drafted", "steps"]
 _LONGEST_ID = 36
 _FARTHEST = 30  # a number's first digit from its point
 _EXACT = Context(prec=200)
+_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_ID}}}", re.ASCII)
 
 
 def drafted(
@@ -135,7 +137,7 @@ def _on_grid(field: str, value: Any, step: Decimal, least: Decimal | None, most:
 
 
 def _named(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST_ID and text.isascii() and all(c.isalnum() or c in "-_" for c in text)
+    return _ID.fullmatch(text) is not None
 
 
 def _refused(field: str, text: str, *nearest: str) -> OrderRefused:

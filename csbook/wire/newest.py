@@ -18,9 +18,10 @@ class Newest:
 
     def of(self, events: list[PrivateEvent]) -> list[PrivateEvent]:
         """The same without what is older than what was seen. An equal count is let through: it says the same."""
-        if not any(isinstance(event, PositionReport | BalanceReport) for event in events):
-            return events
-        return [event for event in events if self._is_news(event)]
+        for event in events:
+            if (type(event) is PositionReport or type(event) is BalanceReport) and event.sequence is not None:
+                return [event for event in events if self._is_news(event)]
+        return events
 
     def _is_news(self, event: PrivateEvent) -> bool:
         if isinstance(event, PositionReport):

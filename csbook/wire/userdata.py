@@ -16,7 +16,6 @@ it as possible exposure. What is malformed is dropped alone, not its neighbours.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any, TypeAlias
 
 from csbook.errors import BadMessage
@@ -51,7 +50,6 @@ _STATUSES = {
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 _FILLING = frozenset({"TRADE", "CALCULATED", ""})  # execution types; CALCULATED is a liquidation
 _LEGS = frozenset({"BOTH", "LONG", "SHORT"})
-_ZERO = Decimal(0)
 
 
 def read(payload: bytes, receive_time_ns: int) -> list[PrivateEvent]:
@@ -74,12 +72,13 @@ def peeled(message: Any) -> Any:
 
 def read_message(message: Any, receive_time_ns: int) -> list[PrivateEvent]:
     """The same of a message whose JSON is read already. Raises FloatFound where digits would be lost."""
-    message = peeled(message)
-    if not isinstance(message, dict):
-        kind = type(message).__name__
-        return [Malformed(BadMessage(f"a private message that is a JSON {kind}; expected an object"))]
+    if type(message) is not dict or "e" not in message:
+        message = peeled(message)
+        if not isinstance(message, dict):
+            kind = type(message).__name__
+            return [Malformed(BadMessage(f"a private message that is a JSON {kind}; expected an object"))]
     name = message.get("e")
-    reader = _READERS.get(name) if isinstance(name, str) else None
+    reader = _READERS.get(name) if type(name) is str else None
     if reader is None:
         return [Unknown(name[:60] if isinstance(name, str) else "unnamed")]
     try:
@@ -146,8 +145,12 @@ def _order(message: Mapping[str, Any], receive_time_ns: int) -> list[PrivateEven
         False,
         "" if status is not None else f"status {said!r:.60} is not known",
         fill,
-        event_time_ns=event_time_ns,
-        receive_time_ns=receive_time_ns,
+        None,
+        "",
+        None,
+        0,
+        event_time_ns,
+        receive_time_ns,
     )
     if status is None:
         return [report, Unknown(f"ORDER_TRADE_UPDATE status {said!r:.60}")]
@@ -166,50 +169,46 @@ def _positions(message: Mapping[str, Any], receive_time_ns: int) -> list[Private
     holder = a if isinstance(a, dict) else message
     event_time_ns = time_ns(message, "E")
     if "P" not in holder and "pa" in holder:
-        return _each([holder], _position, "", event_time_ns, receive_time_ns)
+        events: list[PrivateEvent] = []
+        _each(holder, "P", [holder], _position, "", event_time_ns, receive_time_ns, events)
+        return events
     if "P" not in holder:
         raise bad(holder, "P", "a list of positions")
     return _rows(holder, word(holder, "m"), event_time_ns, receive_time_ns)
 
 
-def _rows(holder: Mapping[str, Any], reason: str, event_time_ns: int, receive_time_ns: int) -> list[PrivateEvent]:
-    events: list[PrivateEvent] = []
-    for key, reader in (("B", _balance), ("P", _position)):
-        rows = holder.get(key)
-        if rows is None:
-            continue
-        if not isinstance(rows, list):
-            raise bad(holder, key, "a list")
-        events += _each(rows, reader, reason, event_time_ns, receive_time_ns)
-    return events
-
-
 _Row: TypeAlias = Callable[[Mapping[str, Any], str, int, int], "BalanceReport | PositionReport"]
 
 
-def _each(rows: list[Any], reader: _Row, reason: str, event_time_ns: int, receive_time_ns: int) -> list[PrivateEvent]:
+def _rows(holder: Mapping[str, Any], reason: str, event_time_ns: int, receive_time_ns: int) -> list[PrivateEvent]:
     events: list[PrivateEvent] = []
+    if (rows := holder.get("B")) is not None:
+        _each(holder, "B", rows, _balance, reason, event_time_ns, receive_time_ns, events)
+    if (rows := holder.get("P")) is not None:
+        _each(holder, "P", rows, _position, reason, event_time_ns, receive_time_ns, events)
+    return events
+
+
+def _each(
+    holder: Mapping[str, Any], key: str, rows: Any, reader: _Row, reason: str, event_time_ns: int,
+    receive_time_ns: int, events: list[PrivateEvent],
+) -> None:  # fmt: skip
+    if type(rows) is not list:
+        raise bad(holder, key, "a list")
     for row in rows:
         try:
-            if not isinstance(row, dict):
+            if type(row) is not dict:
                 raise BadMessage(f"an entry that is a JSON {type(row).__name__}; expected an object")
             events.append(reader(row, reason, event_time_ns, receive_time_ns))
         except BadMessage as error:
             events.append(Malformed(error))
-    return events
 
 
 def _balance(row: Mapping[str, Any], reason: str, event_time_ns: int, receive_time_ns: int) -> BalanceReport:
     asset = word(row, "a")
     if not asset:
         raise bad(row, "a", "an asset")
-    return BalanceReport(
-        asset=asset,
-        wallet=decimal(row, "wb"),
-        reason=reason,
-        event_time_ns=event_time_ns,
-        receive_time_ns=receive_time_ns,
-    )
+    return BalanceReport(asset, decimal(row, "wb"), None, reason, event_time_ns, receive_time_ns)
 
 
 def _position(row: Mapping[str, Any], reason: str, event_time_ns: int, receive_time_ns: int) -> PositionReport:
@@ -217,15 +216,17 @@ def _position(row: Mapping[str, Any], reason: str, event_time_ns: int, receive_t
     leg = word(row, "ps") or "BOTH"
     if leg not in _LEGS:
         raise bad(row, "ps", "BOTH, LONG or SHORT")
+    size = decimal(row, "pa")
     return PositionReport(
-        symbol=symbol(row),
-        size=decimal(row, "pa"),
-        entry_price=None if entry is None or entry == _ZERO else entry,
-        position_side=leg,
-        margin_type=word(row, "mt"),
-        reason=reason,
-        event_time_ns=event_time_ns,
-        receive_time_ns=receive_time_ns,
+        symbol(row),
+        size,
+        entry or None,
+        leg,
+        None,
+        word(row, "mt"),
+        reason,
+        event_time_ns,
+        receive_time_ns,
     )
 
 

@@ -8,20 +8,22 @@ from csbook.account.fills import Fills
 
 def test_a_trade_id_counts_once() -> None:
     fills = Fills()
-    first = fill("7", "1")
-    assert not fills.knows(first, D(1))
-    fills.add(first, D(1))
-    assert fills.knows(first, D(1))
-    assert fills.knows(fill("7", "1"), None), "the id alone decides"
-    assert not fills.knows(fill("8", "1"), D(2))
-    assert (fills.size, fills.value, len(fills)) == (1, 100, 1)
+    first = fill("7", "1", realised_pnl=D(3), commission=D(1))
+    assert fills.add(first, D(1))
+    assert not fills.add(first, D(1))
+    assert not fills.add(fill("7", "1"), None), "the id alone decides"
+    assert (fills.size, len(fills), fills.realised(D(1))) == (1, 1, 3)
+    assert fills.add(fill("8", "1"), D(2))
+    assert (fills.size, fills.value, len(fills)) == (2, 200, 2)
 
 
 def test_without_a_trade_id_the_cumulative_quantity_tells_fills_apart() -> None:
     fills = Fills()
-    fills.add(fill("", "1"), D("1.0"))
-    assert fills.knows(fill("", "1"), D("1.00"))
-    assert not fills.knows(fill("", "1"), D(2))
+    assert fills.add(fill("", "1"), D("1.0"))
+    assert not fills.add(fill("", "1"), D("1.00"))
+    assert fills.add(fill("", "1"), D(2))
+    assert fills.add(fill("", "1"), None) and not fills.add(fill("", "1"), None)
+    assert fills.size == 3
 
 
 def test_figures_add_up() -> None:

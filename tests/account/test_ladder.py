@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from account.reports import SYMBOL, D, filled, order, report
 from csbook.account import Account
 from csbook.account.ladder import Ladder
@@ -25,6 +28,19 @@ def test_best_first_on_both_sides() -> None:
     assert ladder.bids == [(99, 1)]
     assert ladder.at(Side.BUY, D(100)) == {}
     assert Ladder(SYMBOL).best(Side.BUY) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 6), st.sampled_from("abc"), st.integers(0, 3))))
+def test_it_is_in_order_after_every_change(changes: list[tuple[Side, int, str, int]]) -> None:
+    ladder, wanted = Ladder(SYMBOL), dict[tuple[Side, int], dict[str, int]]()
+    for side, price, key, size in changes:
+        ladder.put(side, D(price), key, D(size))
+        wanted.setdefault((side, price), {})[key] = size
+        for rows, each in ((ladder.bids, Side.BUY), (ladder.asks, Side.SELL)):
+            sums = [(at, sum(sizes.values())) for (whose, at), sizes in wanted.items() if whose is each]
+            assert rows == sorted((row for row in sums if row[1]), reverse=each is Side.BUY)
+            assert ladder.best(each) == (rows[0][0] if rows else None)
+        assert len(ladder) == len(ladder.bids) + len(ladder.asks)
 
 
 def test_the_account_keeps_it() -> None:

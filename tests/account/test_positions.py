@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from account.reports import MS, SYMBOL, D, filled, order, position, report, snapshot, worst
 from csbook.account import Account
-from csbook.account.path import Held
+from csbook.account.exact import ZERO
+from csbook.account.path import Held, Path
 from csbook.account.positions import Ledger, Leg
 from csbook.types import Side
 
@@ -225,3 +230,83 @@ def test_of_two_answers_the_one_asked_for_later_counts() -> None:
     account.reconcile(snapshot(10, 15, positions=(position("2"),)), 16 * MS)
     account.reconcile(snapshot(8, 20, positions=(position("5"),)), 21 * MS)
     assert worst(account)[0] == 2
+
+
+def told(leg: Leg) -> tuple[object, ...]:
+    """The interval as the rule at the head of ``positions.py`` has it, of all reports and all fills in doubt."""
+    by_fills = None if leg.base is None else leg.base + leg.net
+    if not leg.reports:
+        size = leg.net if by_fills is None else by_fills
+        return size, size, size, True
+    lows, highs, likely = [], [], ZERO
+    for held in leg.reports:
+        bounds = [(path.sign, *path.bounds(held, leg.skew_ns)) for path in leg.paths]
+        lows.append(held.size + sum(fresh if sign > 0 else -doubt for sign, doubt, fresh in bounds))
+        highs.append(held.size + sum(doubt if sign > 0 else -fresh for sign, doubt, fresh in bounds))
+        likely = held.size + sum(sign * fresh for sign, _, fresh in bounds)
+    if by_fills is not None and all(low <= by_fills <= high for low, high in zip(lows, highs, strict=True)):
+        return by_fills, by_fills, by_fills, True
+    return likely, min(lows), max(highs), False
+
+
+NEWS = st.tuples(st.sampled_from(("buy", "sell", "late", "event", "answer")), st.integers(0, 6), st.integers(-3, 3))
+
+
+def state(leg: Leg) -> tuple[object, ...]:
+    answer = leg.size, leg.low, leg.high, leg.settled, leg.entry_price, leg.ledger.size, leg.ledger.entry
+    paths = sorted((path.sign, path.settled, *(point.filled for point in path.points)) for path in leg.paths)
+    reports = [(held.size, held.time_ns, held.received_ns, held.floor_ns) for held in leg.reports]
+    return answer, paths, reports, leg.floor_ns, leg.changed_ns, leg.base, leg.net
+
+
+@given(st.lists(NEWS, max_size=12))
+@example([("event", 1, 0), ("buy", 2, 0), ("event", 2, 1), ("sell", 2, 0), ("event", 3, 0), ("event", 3, 0)])
+@example([("event", 1, 0), ("buy", 3, 0), ("event", 2, 1), ("event", 4, 1)])
+@example([("answer", 3, 1), ("buy", 3, 1), ("event", 3, 1), ("answer", 0, 1), ("event", 4, 1)])
+@example([("event", 1, 0), ("answer", 3, 0)])
+@example([("event", 1, 2), ("event", 2, 2)])
+@example([("event", 5, 0), ("answer", 0, 0), ("event", 6, 0)])
+@example([("event", 5, 0), ("event", 0, 0), ("event", 3, 0)])
+@example([("event", 1, 0), ("event", 5, 0), ("event", 0, 0), ("event", 4, 0)])
+def test_the_usual_way_to_the_answer_is_no_other_answer(news: list[tuple[str, int, int]]) -> None:
+    """A leg that takes the usual way where it can, beside one that never does, and both against the rule."""
+    legs = [(Leg(SYMBOL, "BOTH", 2), {"buy": Path(1), "sell": Path(-1)}) for _ in range(2)]
+    for now, (kind, at, size) in enumerate(news, 10):
+        for number, (leg, paths) in enumerate(legs):
+            paths["buy"].placed_ns = 13
+            if kind in ("event", "answer"):
+                asked = (now - 1, now) if kind == "answer" else (0, 0)
+                held = Held(D(size), at, now, D(100 + size), *asked)
+                before = state(leg)
+                if number == 0 and leg.confirm(held):
+                    continue
+                assert state(leg) == before
+                leg.report(held)
+            elif kind == "late":
+                path = paths["buy" if size > 0 else "sell"]
+                if path.known:
+                    path.recall(at, now, path.known, None)
+            else:
+                path = paths[kind]
+                known = path.known
+                leg.grow(path, at, now, known + 1, None if size < 0 else known, D(100))
+            leg.evaluate()
+        quick, slow = (leg for leg, _ in legs)
+        assert (quick.size, quick.low, quick.high, quick.settled) == told(quick)
+        assert state(quick) == state(slow)
+
+
+@pytest.mark.parametrize(("at", "size", "usual"), [(4, 1, False), (5, 1, True), (6, 1, True), (6, 2, False)])
+def test_the_usual_report_has_the_size_of_the_fills_and_none_is_certainly_newer(
+    at: int, size: int, usual: bool
+) -> None:
+    leg, path = Leg(SYMBOL, "BOTH", 2), Path(1)
+    assert not leg.confirm(Held(ZERO, 3, 1)), "there is none to compare it with"
+    leg.report(Held(ZERO, 3, 1))
+    leg.grow(path, 5, 1, D(1), ZERO, D(100))
+    leg.evaluate()
+    held = Held(D(size), at, 2, D(101))
+    assert leg.confirm(held) is usual
+    assert (leg.reports == [held], leg.entry_price) == (usual, 101 if usual else 100)
+    assert (leg.size, leg.settled) == (1, True)
+    assert not leg.confirm(held), "not newer than itself"

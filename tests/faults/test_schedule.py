@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import pytest
@@ -39,6 +41,9 @@ def test_a_seed_replays(venue: str) -> None:
     assert once.done == again.done and len(once.notes) > 20
 
 
+ADD, IDS = Fills.add, count()
+
+
 def fails(venue: str, limit: int = 40) -> bool:
     for seed in range(1, limit):
         try:
@@ -51,7 +56,10 @@ def fails(venue: str, limit: int = 40) -> bool:
 @pytest.mark.parametrize(
     ("venue", "owner", "name", "wrong"),
     [
-        ("coinswitch", Fills, "knows", lambda self, fill, filled: False),
+        (
+            "coinswitch", Fills, "add",
+            lambda self, fill, filled: ADD(self, replace(fill, trade_id=str(next(IDS))), filled),
+        ),
         ("coinswitch", Account, "unknown", lambda self, key, reason, now_ns: self.refused(key, reason, now_ns)),
         ("coinswitch", Trader, "_restored", lambda self: None),
         ("binance", BinanceTrading, "read_fills", lambda self, body, at: ()),

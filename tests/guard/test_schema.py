@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csbook import json
-from csbook.guard.schema import LAYOUTS_KEPT, NAMES_KEPT, Action, Drift, Fault, Policy, Sample, SchemaMonitor
+from csbook.guard.schema import LAYOUTS_KEPT, NAMES_KEPT, Action, Drift, Fault, Policy, Sample, SchemaMonitor, _Slot
 from csbook.types import Alert
 from csbook.wire.shape import BOOLEAN, DECIMAL, INTEGER, NULL, NUMBER, TEXT, Field, Kind, kind_of, shape
 
@@ -319,6 +319,77 @@ def test_messages_as_they_come_from_the_wire() -> None:
     monitor = SchemaMonitor(TABLES)
     raw = json.dumps({**good(), "o": {**good()["o"], "q": 1.5}})
     assert told(monitor.check("order", json.loads(raw))) == {("o.q", Fault.RETYPED)}
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    message: Any = good()
+    place = message
+    *parents, name = (int(part) if part.isdigit() else part for part in path.split("."))
+    for parent in parents:
+        place = place[parent]
+    place[name] = value
+    return message  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("e", 1, "e"), ("E", "1", "E"), ("E", 1.0, "E"), ("E", None, "E"), ("o.i", "1", "o.i"), ("o.q", 1, "o.q"),
+        ("o.q", "", "o.q"), ("o.q", "1,5", "o.q"), ("o.p", None, "o.p"), ("o.m", 1, "o.m"), ("o", [], "o"),
+        ("B", {}, "B"), ("B.0.wb", "x", "B[].wb"), ("B.1.wb", 5, "B[].wb"), ("B.1", None, "B[]"), ("B.1.a", 0, "B[].a"),
+    ],
+)  # fmt: skip
+def test_a_field_retyped_in_a_message_that_is_known_is_noticed_each_time(path: str, value: object, field: str) -> None:
+    monitor = SchemaMonitor(TABLES)
+    for _ in range(3):
+        assert monitor.check("order", good()) == []
+    for turn in range(1, 4):
+        assert told(monitor.check("order", changed(path, value))) == ({(field, Fault.RETYPED)} if turn == 1 else set())
+        assert monitor.check("order", good()) == []
+        assert monitor.counts == {("order", field, Fault.RETYPED): turn}
+
+
+def test_a_field_that_goes_or_comes_in_a_message_that_is_known() -> None:
+    monitor = SchemaMonitor(TABLES)
+    for _ in range(2):
+        monitor.check("order", good())
+    for turn in (1, 2):
+        gone, more = good(), good()
+        del gone["B"][1]["wb"]
+        more["o"]["z"] = 1
+        monitor.check("order", gone)
+        monitor.check("order", more)
+        monitor.check("order", good())
+        assert monitor.counts == {("order", "B[].wb", Fault.MISSING): turn, ("order", "o.z", Fault.UNKNOWN): turn}
+
+
+def test_a_known_message_is_not_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[object] = []
+    judge = _Slot.judge
+    monkeypatch.setattr(_Slot, "judge", lambda slot, value, fresh: (judged.append(value), judge(slot, value, fresh))[1])
+    monitor = SchemaMonitor(TABLES)
+    other = changed("o.n", "0.5")
+    for message in (good(), other):
+        monitor.check("order", message)
+        assert judged
+        judged.clear()
+    for message in (good(), other, {**good(), "B": []}, changed("o.q", "-7.25"), changed("B.0.a", "ETH")):
+        assert monitor.check("order", message) == [] and judged == []
+    monitor.check("order", changed("o.q", "1e5"))
+    assert judged, "an exponent is judged by its exact form"
+    assert monitor.counts == {}
+
+
+def test_more_forms_than_are_kept_are_judged_as_before() -> None:
+    table = {"wide": shape({f"f{number}?": DECIMAL for number in range(6)})}
+    monitor = SchemaMonitor(table)
+    messages = [{f"f{bit}": "1" for bit in range(6) if number >> bit & 1} for number in range(64)]
+    for _ in range(2):
+        assert [monitor.check("wide", message) for message in messages] == [[]] * 64
+    for turn in (1, 2):
+        for message in messages[1:]:
+            monitor.check("wide", {**message, next(iter(message)): None})
+        assert sum(monitor.counts.values()) == 63 * turn
 
 
 # -- fast channels ----------------------------------------------------------------------------------------------------

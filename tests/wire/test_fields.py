@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from csbook.errors import BadMessage
 from csbook.wire import fields
+from csbook.wire._fields import KEPT, LONGEST, remembered
 from csbook.wire.fields import FloatFound
 
 
@@ -30,6 +35,42 @@ def test_no_decimal(value: Any) -> None:
     with pytest.raises(BadMessage, match="field 'p' is") as caught:
         fields.decimal({"e": "trade", "s": "BTCUSDT", "p": value}, "p")
     assert caught.value.field == "p" and "trade of BTCUSDT" in str(caught.value)
+
+
+def test_any_mapping_will_do() -> None:
+    message = MappingProxyType({"p": "1.5", "s": "btcusdt", "T": 5, "i": 7})
+    assert (fields.decimal(message, "p"), fields.maybe_decimal(message, "q")) == (Decimal("1.5"), None)
+    assert (fields.symbol(message), fields.time_ns(message, "T"), fields.word(message, "i")) == (
+        "BTCUSDT",
+        5_000_000,
+        "7",
+    )
+    assert (fields.integer(message, "T"), fields.word(message, "q")) == (5, "")
+
+
+def test_what_a_message_that_is_no_mapping_raises_is_not_hidden() -> None:
+    message: Any = ["p"]
+    for reader in (fields.decimal, fields.maybe_decimal, fields.integer, fields.time_ns, fields.symbol, fields.word):
+        with pytest.raises(AttributeError):
+            reader(message, "p")
+
+
+DECIMAL = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+
+
+@given(st.text("0123456789.-eE+ \0\u0661", max_size=8) | st.from_regex(DECIMAL, fullmatch=True) | st.text())
+@example("1" * 30 + "." + "1" * 30)
+@example("-" + "1" * 31)
+@example("1." + "1" * 31)
+@example("1\0")
+@example("1.5\n")
+def test_which_texts_are_decimals(text: str) -> None:
+    if DECIMAL.fullmatch(text):
+        for _ in range(2):
+            assert str(fields.decimal({"p": text}, "p")) == str(Decimal(text))
+    else:
+        with pytest.raises(BadMessage, match="a decimal number, as text"):
+            fields.decimal({"p": text}, "p")
 
 
 def test_a_float_asks_for_a_second_reading() -> None:
@@ -57,7 +98,8 @@ def test_the_memory_of_numbers_and_symbols_is_bounded() -> None:
     for i in range(10_000):
         assert fields.decimal({"p": f"{i}.5"}, "p") == Decimal(f"{i}.5")
         assert fields.symbol({"s": f"s{i}usdt"}) == f"S{i}USDT"
-    assert len(fields._numbers) <= 4096 and len(fields._symbols) <= 4096
+        assert max(remembered()) <= KEPT
+    assert min(remembered()) > 0
 
 
 @pytest.mark.parametrize(("value", "text"), [("x", "x"), (5, "5"), (None, ""), (-(2**63), str(-(2**63))), ("", "")])
@@ -65,7 +107,7 @@ def test_a_word(value: Any, text: str) -> None:
     assert fields.word({"i": value}, "i") == text
 
 
-@pytest.mark.parametrize("value", [1.5, True, [], "x" * 257, 10**4000])
+@pytest.mark.parametrize("value", [1.5, True, [], "x" * (LONGEST + 1), 10**4000])
 def test_no_word(value: Any) -> None:
     with pytest.raises(BadMessage, match="field 'i'"):
         fields.word({"i": value}, "i")
