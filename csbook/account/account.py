@@ -114,7 +114,7 @@ class Account:
         """What was odd so far.
 
         duplicates: fills seen before; gaps: times an order had filled more than its known fills; incomplete: reports
-        of unknown orders without side or size; stale: position and balance reports older than what was known;
+        of unknown orders without side, size or leg; stale: position and balance reports older than what was known;
         revived: orders that counted as never placed and turned out to be working.
         """
         return dict(self._counts)
@@ -423,7 +423,7 @@ class Account:
         """An order that was never seen: placed by hand, by another process, or before a restart."""
         fill = report.fill
         side = report.side if report.side is not None or fill is None else fill.side
-        if side is None or report.size is None:
+        if side is None or report.size is None or self._is_bare(report):
             return None
         key = report.client_order_id
         if not key or key in self._entries:
@@ -440,6 +440,11 @@ class Account:
         if order.order_id:
             self._by_order_id[order.symbol, order.order_id] = entry
         return entry
+
+    def _is_bare(self, report: OrderReport) -> bool:
+        """Whether it is an execution alone, and could be either leg's: the order's own row says more, and brings it."""
+        bare = report.fill is not None and report.filled is None and report.position_side is None
+        return bare and self._tells_fills and not self._holdings.is_one_way(report.symbol)
 
     def _remember(self, entry: Entry) -> Entry:
         order = entry.order

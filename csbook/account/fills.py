@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from csbook.account.exact import ZERO, add
+from csbook.account.exact import ZERO, add, multiply
 from csbook.types import Fill
 
 __all__ = ["Fills"]
@@ -29,10 +29,12 @@ class Fills:
         "_total_realised",
         "size",
         "told_pnl",
+        "value",
     )
 
     def __init__(self) -> None:
         self.size = ZERO  # of all known fills
+        self.value = ZERO  # what they cost, price times size
         self.told_pnl = False  # the venue has told what the order realised, in part or in whole
         self._seen: dict[str, tuple[Decimal | None, Fill]] = {}
         self._realised = ZERO
@@ -54,6 +56,7 @@ class Fills:
             return False
         self._seen[key] = (filled, fill)
         self.size = add(self.size, fill.size)
+        self.value = add(self.value, multiply(fill.price, fill.size))
         realised, commission = fill.realised_pnl, fill.commission
         if realised is not None:
             self.told_pnl = True

@@ -51,6 +51,10 @@ class Holdings:
     def symbols(self) -> list[str]:
         return list(self._legs)
 
+    def is_one_way(self, symbol: str) -> bool:
+        """Whether it is known to have no legs."""
+        return "BOTH" in self._legs.get(symbol, ())
+
     def exposure(self, symbol: str) -> Exposure:
         legs = self._legs.get(symbol)
         if not legs:

@@ -189,6 +189,8 @@ class Entry:
         if report.average_price is not None and report.average_price and (told or ZERO) >= self.told_at:
             mean = report.average_price
             self.told_at = told or ZERO
+        elif filled > self.told_at and self.fills.size == filled:
+            mean = average(self.fills.value, filled)
         price = report.price if newer and report.price is not None else order.price
         # what each field says, in the order of Order's fields: the constructor by position is the quick one
         fresh = Order(

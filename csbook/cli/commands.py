@@ -251,8 +251,8 @@ def sim(
 ) -> None:
     """A local venue for other programs: one port of loopback.
 
-    Prints one line of JSON once it listens: venue, ws_url, rest_url, and where there are orders, too, as at coinswitch
-    and binance, api_key and api_secret (of a demo account).
+    Prints one line of JSON once it listens: venue, ws_url, rest_url, and where there are orders, too, as at coinswitch,
+    binance and bybit, api_key and api_secret (of a demo account).
     Faults: drop, duplicate, reorder, delay, split, disconnect, malformed, stall; delay and stall take a time as well,
     as in delay=0.1:50ms.
     """

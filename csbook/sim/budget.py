@@ -44,6 +44,10 @@ class Budget:
             self._asked[owner, name].append(self._clock.monotonic_ns())
         return ""
 
+    def limit(self, name: str) -> tuple[int, float] | None:
+        """How many requests in how many seconds; None: as many as one likes."""
+        return self._rates.get(name)
+
     def used(self, owner: str, name: str) -> int:
         """How many requests count for a limit now."""
         if name not in self._rates:

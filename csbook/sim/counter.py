@@ -24,10 +24,20 @@ class Counter:
         self._conduct = conduct
         self._asked: dict[str, int] = {}  # requests so far, by operation
         self._closing = asyncio.Event()
+        desk.fate = self.fate
 
     def close(self) -> None:
         """Answers that are held back are given up."""
         self._closing.set()
+
+    def fate(self, operation: str) -> str:
+        """The fault that strikes the next request for an operation, counted; "" for none."""
+        conduct = self._conduct
+        index = self._asked[operation] = self._asked.get(operation, -1) + 1
+        fate = request_verdict(conduct.faults, conduct.seed, operation, index).kind
+        if fate:
+            conduct.counts[fate] += 1
+        return fate
 
     async def serve(self, request: web.Request) -> web.Response:
         """One request. What the client sent is whole before anything is decided."""
@@ -40,10 +50,7 @@ class Counter:
             {name.lower(): _text(value) for name, value in request.headers.items()},
             await request.read(),
         )
-        index = self._asked[operation] = self._asked.get(operation, -1) + 1
-        fate = request_verdict(conduct.faults, conduct.seed, operation, index).kind
-        if fate:
-            conduct.counts[fate] += 1
+        fate = self.fate(operation)
         match fate:
             case "request_lost":
                 return await self._lose(request, conduct.faults.request_lost_s)
@@ -53,7 +60,7 @@ class Counter:
                 return as_answer(self._desk.unavailable(carried_out=False))
         if self._public.is_over(request.remote or "", self._desk.weight(operation, request.query)):
             conduct.counts["limited"] += 1
-            return as_answer(self._desk.throttled())
+            return self._public.over()
         answer = self._desk.answer(asked)
         match fate:
             case "answer_lost":

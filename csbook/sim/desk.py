@@ -71,6 +71,8 @@ class Desk:
         self.keys = keys
         self.budget = budget
         self.now_ms = now_ms
+        # what strikes a request for an operation that is said on a socket, as a login may be; the counter's to set
+        self.fate: Callable[[str], str] = lambda operation: ""
         self.position_event = False  # positions come as events of their own, where a dialect knows both ways
 
     # -- requests
@@ -94,7 +96,7 @@ class Desk:
         return (request.operation,)
 
     def weight(self, operation: str, query: Mapping[str, str]) -> int:
-        """What a request costs the address that it came from, of what public calls cost, too."""
+        """What a request costs the address that it came from, of what public calls cost, too: theirs is the answer."""
         return 0
 
     def carry_out(self, account: Account, request: Request) -> Response:
@@ -106,7 +108,7 @@ class Desk:
         raise NotImplementedError
 
     def throttled(self) -> Response:
-        """The answer to a request that was not carried out, since there are too many."""
+        """The answer 429, to a request that was not carried out."""
         raise NotImplementedError
 
     def unavailable(self, *, carried_out: bool) -> Response:

@@ -128,6 +128,10 @@ class Exchange:
         prices = [price_of(instrument, side[0][0]) for side in (bids, asks) if side]
         return sum(prices, Decimal(0)) / len(prices) if prices else Decimal(0)
 
+    def sequence(self, symbol: str) -> int:
+        """The id of the last update of a symbol's book: it rises with every fill."""
+        return self._market.listings[symbol].update_id
+
     # -- orders
 
     def place(self, account: Account, draft: Draft) -> Ticket:

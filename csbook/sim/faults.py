@@ -40,6 +40,8 @@ Signed requests:
 | ``answer_lost`` | it is carried out, and never answered: the connection is closed, after so long |
 | ``answer_503`` | it is carried out, and answered with 503 |
 
+A login that is said on a socket, as at Bybit, is one, too: an answer that says 429 or 503 refuses it in words.
+
 As text: ``NAME=RATE``, and for ``delay``, ``stall``, ``event_delay``, ``request_lost`` and ``answer_lost``
 ``NAME=RATE:TIME``, as in ``stall=0.001:8s`` or ``delay=0.1:50ms``. A request whose connection is to be closed after an
 hour is one whose answer never comes. On private streams and requests times are those of the venue's clock.

@@ -33,8 +33,12 @@ class PublicCalls:
         self._conduct.counts["calls"] += 1
         if self.is_over(request.remote or "", speech.weight(path, query)):
             self._conduct.counts["limited"] += 1
-            return as_answer(speech.over())
+            return self.over()
         return as_answer(speech.call(path, query, self._board, self._clock))
+
+    def over(self) -> web.Response:
+        """The answer to a call that is one too many."""
+        return as_answer(self._board.speech.over())
 
     def is_over(self, address: str, weight: int) -> bool:
         """Count a call, or a signed request that costs weight, too. What is turned away costs nothing. O(calls)."""

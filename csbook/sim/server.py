@@ -406,7 +406,7 @@ class LocalVenue:
         return ticket.record()
 
     def expire_listen_keys(self, account: str | None = None) -> int:
-        """End all listenKeys of an account, or of all; their streams end. Returns how many there were."""
+        """End all listenKeys and logins of an account, or of all; their streams end. Returns how many there were."""
         return self._streams.expire(None if account is None else self._account(account))
 
     def _account(self, name: str | None) -> Account:

@@ -35,6 +35,7 @@ _NO_REASON = frozenset({"", "EC_NoError", "EC_PerCancelRequest", "EC_OrigClOrdID
 _FILLS = frozenset({"Trade", "AdlTrade", "BustTrade", "BlockTrade"})  # execution types that an order of ours made
 _NO_FILLS = frozenset({"Funding", "Delivery", "Settle", "MovePosition", "FutureSpread", "SessionSettlePnL"})
 _ZERO = Decimal(0)
+_BEFORE_ALL = 1  # ns
 
 
 def coin_of(name: str) -> str:
@@ -124,7 +125,10 @@ def execution(row: Mapping[str, Any], receive_time_ns: int) -> OrderReport | Unk
 
 
 def position(row: Mapping[str, Any], receive_time_ns: int) -> PositionReport:
-    """``entryPrice`` on the stream is ``avgPrice`` by REST. ``seq`` is -1 for what was never traded."""
+    """``entryPrice`` on the stream is ``avgPrice`` by REST.
+
+    ``seq`` is -1 for what was never traded: however late such a row is, it is older than any trade.
+    """
     said = word(row, "side")
     size = decimal(row, "size")
     if said not in ("", "None", "Buy", "Sell") or (size and said not in _SIDES):
@@ -137,7 +141,7 @@ def position(row: Mapping[str, Any], receive_time_ns: int) -> PositionReport:
         entry_price=entry or None,
         position_side=_leg(row) or "BOTH",
         leverage=optional(row, "leverage"),
-        event_time_ns=ms(row, "updatedTime"),
+        event_time_ns=_BEFORE_ALL if seq == -1 else ms(row, "updatedTime"),
         receive_time_ns=receive_time_ns,
         sequence=seq if type(seq) is int and seq >= 0 else None,
     )

@@ -293,6 +293,23 @@ def test_a_venue_that_lists_fills_is_asked_for_those_that_were_lost() -> None:
     assert not account.lacks_fills(wanted) and account.listed(wanted, [lost], 14 * MS) == []
 
 
+def test_the_average_price_of_an_order_whose_fills_are_all_known() -> None:
+    account = Account()
+    account.placing(order(), 1)
+    account.apply(filled("1", "0.5", None, at=5, price="100"), 6)
+    assert account.orders["a"].average_price == 100
+    account.apply(filled("2", "1.5", None, at=6, price="102"), 7)
+    assert (status(account), account.orders["a"].average_price) == ("FILLED", D("101.5"))
+    account.apply(report("FILLED", "2", at=6, average_price=D("101.49999999")), 8)
+    assert account.orders["a"].average_price == D("101.49999999"), "the venue's own"
+    account.placing(order("b"), 1)
+    account.apply(report("PARTIALLY_FILLED", "1", at=5, client="b", average_price=D(99)), 6)
+    account.apply(filled("4", "0.25", None, at=6, client="b", price="104"), 7)
+    assert account.orders["b"].average_price == 99, "the others are not known"
+    account.apply(filled("3", "1", None, at=5, client="b", price="99"), 7)
+    assert account.orders["b"].filled == D("1.25") and account.orders["b"].average_price == 100
+
+
 def test_what_was_never_placed_or_is_not_known_to_have_ended_is_asked_for_first() -> None:
     account = Account(tells_fills=True)
     account.placing(order(), 1)
@@ -304,6 +321,26 @@ def test_what_was_never_placed_or_is_not_known_to_have_ended_is_asked_for_first(
     assert not account.lacks_fills(wanted), "it has vanished"
     account.apply(report("CANCELED", "1.5", at=7), 13 * MS)
     assert account.lacks_fills(account.orders["a"])
+
+
+def test_an_execution_that_names_no_leg_does_not_make_an_order_of_one() -> None:
+    """In hedge mode it could be either leg's: the order's own row says which, and then its fills are asked for."""
+    account = Account(tells_fills=True)
+    bare = filled("1", "1", None, at=5)
+    assert account.apply(bare, 6) == [] and account.counts["incomplete"] == 1
+    account.apply(report("FILLED", "2", at=6, position_side="LONG"), 7)
+    assert [leg.position_side for leg in account.positions[SYMBOL].legs] == ["LONG"]
+    account.reconcile(snapshot(10, 11, orders=()), 12 * MS)
+    (wanted,) = account.to_resolve
+    account.listed(wanted, [bare, filled("2", "1", None, at=6)], 13 * MS)
+    assert (len(account.fills), account.to_resolve) == (2, ())
+
+
+def test_an_execution_makes_an_order_where_there_are_no_legs() -> None:
+    account = Account(tells_fills=True)
+    account.apply(PositionReport(SYMBOL, D(1), event_time_ns=1), 2)
+    account.apply(filled("1", "1", None, at=5), 6)
+    assert [made.position_side for made in account.orders.values()] == ["BOTH"]
 
 
 def test_a_venue_that_has_forgotten_fills_is_not_asked_for_ever() -> None:

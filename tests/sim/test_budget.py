@@ -31,7 +31,9 @@ def test_other_limits_and_none() -> None:
     budget = Budget(clock, {"place": (1, 0.5)}, RATES)
     assert [budget.refusal("a", "place") != "" for _ in range(2)] == [False, True]
     assert budget.refusal("a", "listen") == "", "no limit is known"
+    assert (budget.limit("place"), budget.limit("cancel"), budget.limit("listen")) == ((1, 0.5), (10, 60.0), None)
     free = Budget(clock, None, RATES)
+    assert free.limit("place") is None
     assert all(free.refusal("a", "place") == "" for _ in range(1000))
 
 

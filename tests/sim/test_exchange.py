@@ -8,8 +8,10 @@ import pytest
 from csbook.clock import TapeClock
 from csbook.errors import UsageError
 from csbook.sim import LocalVenue, Terms
+from csbook.sim.exchange import News
 from csbook.types import OrderStatus
 from customer import FUTURES, customers, heard
+from pit import Pit
 
 START = 1_700_000_000_000_000_000
 
@@ -181,6 +183,22 @@ async def rest_book(customer: Any) -> Any:
     url = f"{customer.venue.rest_url}{FUTURES}/order_book?exchange=EXCHANGE_2&symbol=BTCUSDT"
     async with customer.session.get(url) as answer:
         return (await answer.json())["data"]
+
+
+def test_every_fill_has_a_sequence_of_its_own() -> None:
+    pit = Pit([], [(99, 100)], [(101, 50), (102, 30)])
+    seen: list[int] = []
+
+    def tell(news: News) -> None:
+        if news.fill is not None and news.ticket.account.name == "a":
+            seen.append(pit.exchange.sequence("TSTUSDT"))
+
+    pit.exchange.tell = tell
+    start = pit.exchange.sequence("TSTUSDT")
+    pit.place("b", "SELL", 100, 5)
+    pit.place("b", "SELL", 100, 7)
+    pit.place("a", "BUY", 102, 70)
+    assert len(seen) == 4 and seen == sorted(set(seen)) and seen[0] > start
 
 
 async def test_the_replay_fills_an_order_and_goes_on_unharmed() -> None:

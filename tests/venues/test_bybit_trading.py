@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from csbook.account import Account
 from csbook.credentials import Credentials, Secret
 from csbook.guard.budget import RateBudget
 from csbook.types import OrderStatus, Side
@@ -20,7 +21,7 @@ from csbook.venues.bybit import DIALECT
 from csbook.venues.bybit_trading import TRADING
 from csbook.venues.trading import Draft, Place, Trading
 from csbook.wire.newest import Newest
-from csbook.wire.private import BalanceReport, OrderReport, PositionReport
+from csbook.wire.private import BalanceReport, OrderReport, PositionReport, Snapshot
 from csbook.wire.session import Malformed, Unknown
 from v5_samples import EXECUTION, ORDER, POSITION
 
@@ -119,6 +120,21 @@ def test_news_of_a_position_that_is_older_is_dropped() -> None:
     rows = [event("position", {**POSITION, "seq": seq, "size": str(seq)}) for seq in (5, 7, 6, 7)]
     kept = [report for events in rows for report in newest.of(events)]
     assert [report.size for report in kept if isinstance(report, PositionReport)] == [-5, -7, -7]
+
+
+def test_a_position_that_was_never_traded_is_no_news_after_a_fill() -> None:
+    """The order that first trades a symbol is told with a flat position, which may come late."""
+    account = Account()
+    (fill,) = event("execution", EXECUTION)
+    assert isinstance(fill, OrderReport)
+    account.apply(fill, 7)
+    held = {**POSITION, "symbol": "BTCUSDT", "side": "Sell", "size": "0.5"}
+    (position,) = event("position", {**held, "updatedTime": EXECUTION["execTime"]})
+    asked_ns = 1746270401_000_000_000
+    account.reconcile(Snapshot(asked_ns, asked_ns + 1, positions=(position,)), asked_ns + 2)
+    (flat,) = event("position", {**held, "side": "", "size": "0", "seq": -1, "updatedTime": "0"})
+    account.apply(flat, asked_ns + 3)
+    assert account.positions["BTCUSDT"].size == Decimal("-0.5") and account.exposure("BTCUSDT").settled
 
 
 def test_a_wallet_lists_the_coins_that_moved() -> None:

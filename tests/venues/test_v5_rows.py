@@ -144,6 +144,7 @@ def test_a_position_gets_its_sign_from_its_side() -> None:
     )  # fmt: skip
     flat = v5_rows.position({**POSITION, "side": "", "size": "0", "entryPrice": "0", "seq": -1, "positionIdx": 1}, 7)
     assert (flat.size, flat.entry_price, flat.sequence, flat.position_side) == (0, None, None, "LONG")
+    assert flat.event_time_ns == 1, "older than any trade"
     by_rest = {name: value for name, value in POSITION.items() if name != "entryPrice"} | {"avgPrice": "0.4"}
     assert v5_rows.position(by_rest, 7).entry_price == Decimal("0.4")
 

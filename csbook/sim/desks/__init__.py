@@ -10,6 +10,7 @@ __all__ = ["desk_of", "served"]
 
 _PLACES = {
     "binance": "binance",
+    "bybit": "bybit",
     "coinswitch": "coinswitch",
 }
 

@@ -202,7 +202,7 @@ def _rules(instrument: Instrument) -> dict[str, object]:
             "qtyStep": lot,
             "minOrderQty": lot,
             "maxOrderQty": most,
-            "maxMktOrderQty": most,
+            "maxMktOrderQty": decimal_text(100_000, instrument.size_decimals),
             "minNotionalValue": "5",
         },
         "unifiedMarginTrade": True,
