@@ -29,10 +29,12 @@ class Fills:
         "_total_realised",
         "size",
         "told_pnl",
+        "value",
     )
 
     def __init__(self) -> None:
         self.size = ZERO  # of all known fills
+        self.value = ZERO  # what they cost, price times size
         self.told_pnl = False  # the venue has told what the order realised, in part or in whole
         self._seen: dict[str, tuple[Decimal | None, Fill]] = {}
         self._realised = ZERO
@@ -44,14 +46,6 @@ class Fills:
     def __len__(self) -> int:
         return len(self._seen)
 
-    @property
-    def value(self) -> Decimal:
-        """What all known fills cost, price times size. O(fills)."""
-        value = ZERO
-        for _, fill in self._seen.values():
-            value = add(value, multiply(fill.price, fill.size))
-        return value
-
     def add(self, fill: Fill, filled: Decimal | None) -> bool:
         """A fill, and the order's cumulative quantity after it where that was told; False where it is known already."""
         key = fill.trade_id
@@ -62,6 +56,7 @@ class Fills:
             return False
         self._seen[key] = (filled, fill)
         self.size = add(self.size, fill.size)
+        self.value = add(self.value, multiply(fill.price, fill.size))
         realised, commission = fill.realised_pnl, fill.commission
         if realised is not None:
             self.told_pnl = True

@@ -12,9 +12,9 @@ def test_a_trade_id_counts_once() -> None:
     assert fills.add(first, D(1))
     assert not fills.add(first, D(1))
     assert not fills.add(fill("7", "1"), None), "the id alone decides"
-    assert (fills.size, len(fills), fills.realised(D(1))) == (1, 1, 3)
+    assert (fills.size, fills.value, len(fills), fills.realised(D(1))) == (1, 100, 1, 3)
     assert fills.add(fill("8", "1"), D(2))
-    assert (fills.size, fills.value, len(fills)) == (2, 200, 2)
+    assert (fills.size, len(fills)) == (2, 2)
 
 
 def test_without_a_trade_id_the_cumulative_quantity_tells_fills_apart() -> None:
