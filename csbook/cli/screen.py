@@ -127,6 +127,7 @@ def _keys(loop: asyncio.AbstractEventLoop, pressed: Callable[[str], None]) -> It
     before, mode = termios.tcgetattr(where), termios.tcgetattr(where)
     mode[0] &= ~termios.IXON  # Ctrl-S would hold up the feed
     mode[3] &= ~(termios.ICANON | termios.ECHO)
+    mode[3] |= termios.NOFLSH  # Ctrl-C would drop what is being drawn, from the middle of a character on
     mode[6][termios.VSUSP] = b"\x00"
     mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
     try:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
+import select
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from csbook.cli import screen
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
@@ -32,7 +37,7 @@ def test_ctrl_c_leaves_a_clean_terminal_and_a_summary(terminal: Terminal, venue:
     assert re.fullmatch(r"wire to book: p50 .*s, p99 .*s", said[1])
     assert re.fullmatch(r"BTCUSDT LIVE: bid .* x .*, ask .* x .*, sequence \d+", said[2])
     assert said[3:] == [""]
-    screen = seen.screen()
+    shown = seen.screen()
     for word in (
         "BTCUSDT",
         venue["ws_url"],
@@ -45,7 +50,26 @@ def test_ctrl_c_leaves_a_clean_terminal_and_a_summary(terminal: Terminal, venue:
         "p99",
         "q quit",
     ):
-        assert word in screen
+        assert word in shown
+
+
+async def test_ctrl_c_does_not_cut_off_what_is_being_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that is not told otherwise drops what it has not shown yet, in the middle of a character."""
+    pty = pytest.importorskip("pty", reason="needs a pseudo-terminal")
+    master, slave = pty.openpty()
+    try:
+        monkeypatch.setattr(screen, "_terminal", lambda: os.dup(slave))
+        with screen._keys(asyncio.get_running_loop(), lambda key: None) as taken:
+            assert taken
+            os.set_blocking(slave, False)
+            left = os.write(slave, bytes(100_000))  # more than the other end takes in at once
+            os.write(master, b"\x03")
+            while left and select.select([master], [], [], 5)[0]:
+                left -= len(os.read(master, left))
+            assert left == 0
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 def test_keys_change_the_symbol_and_quit(terminal: Terminal, venue: dict[str, str]) -> None:
@@ -90,9 +114,9 @@ def test_a_maker_is_halted_and_rearmed_by_keys(terminal: Terminal) -> None:
     assert seen.exit_code == 0
     assert is_clean(seen.output)
     assert seen.mode_kept
-    screen = seen.screen()
+    shown = seen.screen()
     for word in ("own", "position", "entry", "P&L", "orders, fills", " HALTED ", "HALTED  by hand"):
-        assert word in screen
-    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.rpartition("╭─")[2])
+        assert word in shown
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.rpartition("╭─")[2])
     assert "HALTED" not in last
     assert re.search(r"BTCUSDT own: orders \d+, fills \d+, position [-\d.]+, P&L ", seen.after_the_screen())
