@@ -77,9 +77,10 @@ def demo(
         from csbook.sim.desks import served
 
         if venue not in served():
-            there = " and ".join(served())
+            *most, last = served()
+            there = f"{', '.join(most)} or {last}"
             raise click.UsageError(
-                f"--trade is offered with --venue {there}, the dialects whose private half is here; not {venue}"
+                f"--trade is for --venue {there}, whose private half the local venue has; not {venue}."
             )
     view = run.View(
         venue,
