@@ -54,6 +54,7 @@ cdef str kind_of(message):
 
 
 def remembered():
+    """How many numbers and how many symbols are remembered, at most KEPT of each."""
     return len(numbers), len(symbols)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 import pytest
 
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage, OrderRefused
+from csbook.json import dumps
 from csbook.types import OrderStatus, Side
 from csbook.venues import trading_table
 from csbook.venues.binance import DIALECT
@@ -41,7 +41,7 @@ def pairs(request: Request) -> dict[str, str]:
 
 def order(**changes: Any) -> Any:
     row = {name: value for name, value in {**ORDER, **changes}.items() if value is not ...}
-    return TRADING.read_order(TRADING.order("BTCUSDT", order_id="1"), orjson.dumps(row), 7)
+    return TRADING.read_order(TRADING.order("BTCUSDT", order_id="1"), dumps(row), 7)
 
 
 # -- requests -------------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_weights_and_order_counts() -> None:
     ],
 )  # fmt: skip
 def test_what_an_answer_means(status: int, code: int, message: str, verdict: Verdict | None) -> None:
-    body = orjson.dumps({"code": code, "msg": message})
+    body = dumps({"code": code, "msg": message})
     failure = TRADING.judge(TRADING.place(DRAFT), status, body, None)
     assert (failure.verdict if failure else None) is verdict
     if failure is not None:
@@ -211,7 +211,7 @@ def test_what_an_answer_means(status: int, code: int, message: str, verdict: Ver
 
 def test_whose_rate_it_is() -> None:
     def judged(status: int, code: int, retry_after: str | None = None) -> Any:
-        body = orjson.dumps({"code": code, "msg": ""})
+        body = dumps({"code": code, "msg": ""})
         return TRADING.judge(TRADING.place(DRAFT), status, body, retry_after)
 
     assert judged(429, -1015).limits == ("orders_10s", "orders_1m")
@@ -273,17 +273,17 @@ def test_a_malformed_order_names_the_field(changes: Any, field: str) -> None:
 
 
 def test_numbers_are_exact() -> None:
-    body = orjson.dumps(ORDER).replace(b'"9000.10"', b"9000.123456789012345678")
+    body = dumps(ORDER).replace(b'"9000.10"', b"9000.123456789012345678")
     (report,) = TRADING.read_order(TRADING.order("BTCUSDT", order_id="1"), body, 7).orders
     assert report.price == Decimal("9000.123456789012345678")
 
 
 def test_lists_are_the_newest_first_and_a_full_one_has_a_part_before_it() -> None:
     rows = [{**ORDER, "orderId": i, "time": 1000 + i} for i in range(3)]
-    page = TRADING.read_orders(orjson.dumps(rows), 7)
+    page = TRADING.read_orders(dumps(rows), 7)
     assert [report.order_id for report in page.orders] == ["2", "1", "0"] and page.cursor_ms is None
     many = [{**ORDER, "orderId": i, "time": 1000 + i} for i in range(1000)]
-    assert TRADING.read_orders(orjson.dumps(many), 7).cursor_ms == 1000
+    assert TRADING.read_orders(dumps(many), 7).cursor_ms == 1000
     for bad in (b"{}", b"[5]", b"null"):
         with pytest.raises(BadMessage):
             TRADING.read_orders(bad, 7)
@@ -297,7 +297,7 @@ FILL = {
 
 
 def test_fills_and_the_part_after_a_full_list() -> None:
-    (report,) = TRADING.read_fills(orjson.dumps([FILL]), 7)
+    (report,) = TRADING.read_fills(dumps([FILL]), 7)
     fill = report.fill
     assert fill is not None and (fill.trade_id, fill.order_id, fill.size) == ("698759", "25851813", Decimal("0.002"))
     assert (fill.commission, fill.realised_pnl, fill.is_maker) == (
@@ -307,10 +307,10 @@ def test_fills_and_the_part_after_a_full_list() -> None:
     )
     assert (report.status, report.filled) == (OrderStatus.PARTIALLY_FILLED, None)
     request = TRADING.fills("BTCUSDT", from_ms=5)
-    assert TRADING.more(request, orjson.dumps([FILL])) is None
-    after = TRADING.more(request, orjson.dumps([FILL] * 1000))
+    assert TRADING.more(request, dumps([FILL])) is None
+    after = TRADING.more(request, dumps([FILL] * 1000))
     assert after is not None and after.query == "symbol=BTCUSDT&fromId=698760&limit=1000"
-    after = TRADING.more(TRADING.fills("BTCUSDT", order_id="25851813"), orjson.dumps([FILL] * 1000))
+    after = TRADING.more(TRADING.fills("BTCUSDT", order_id="25851813"), dumps([FILL] * 1000))
     assert after is not None and after.query == "symbol=BTCUSDT&orderId=25851813&fromId=698760&limit=1000"
     assert TRADING.more(TRADING.open_orders(), b"[]") is None
 
@@ -326,14 +326,14 @@ def test_positions_without_the_flat_ones() -> None:
         "symbol": "ADAUSDT", "positionSide": "BOTH", "positionAmt": "-30", "entryPrice": "0.385",
         "unRealizedProfit": "-0.1", "updateTime": 1720736417660,
     }  # fmt: skip
-    reports = TRADING.read_positions(orjson.dumps([row, {**row, "positionAmt": "0.000"}]), 7)
+    reports = TRADING.read_positions(dumps([row, {**row, "positionAmt": "0.000"}]), 7)
     assert reports == (
         PositionReport(
             "ADAUSDT", Decimal(-30), Decimal("0.385"), event_time_ns=1720736417660_000_000, receive_time_ns=7
         ),
     )
     with pytest.raises(BadMessage):
-        TRADING.read_positions(orjson.dumps([{**row, "positionSide": "UP"}]), 7)
+        TRADING.read_positions(dumps([{**row, "positionSide": "UP"}]), 7)
 
 
 def test_balances_as_the_sheet_shows_them() -> None:
@@ -367,9 +367,9 @@ def test_time_token_and_rules() -> None:
             }
         ]
     }  # fmt: skip
-    found = TRADING.read_instruments(orjson.dumps(rules), {})
+    found = TRADING.read_instruments(dumps(rules), {})
     assert (found["BTCUSDT"].tick, found["BTCUSDT"].lot) == (Decimal("0.10"), Decimal("0.001"))
-    assert TRADING.read_instruments(orjson.dumps(rules), {"BTCUSDT": Decimal(1)})["BTCUSDT"].tick == Decimal(1)
+    assert TRADING.read_instruments(dumps(rules), {"BTCUSDT": Decimal(1)})["BTCUSDT"].tick == Decimal(1)
 
 
 # -- events ---------------------------------------------------------------------------------------------------------

@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from csbook.account import Account
 from csbook.credentials import Credentials, Secret
 from csbook.guard.budget import RateBudget
+from csbook.json import dumps
 from csbook.types import OrderStatus, Side
 from csbook.venues import trading_table
 from csbook.venues.bybit import DIALECT
@@ -213,5 +213,5 @@ def test_rules() -> None:
         "symbol": "BTCUSDT", "status": "Trading", "priceFilter": {"tickSize": "0.10"},
         "lotSizeFilter": {"qtyStep": "0.001", "minOrderQty": "0.001"},
     }  # fmt: skip
-    found = TRADING.read_instruments(orjson.dumps({"retCode": 0, "result": {"list": [row]}}), {"BTCUSDT": Decimal(1)})
+    found = TRADING.read_instruments(dumps({"retCode": 0, "result": {"list": [row]}}), {"BTCUSDT": Decimal(1)})
     assert (found["BTCUSDT"].tick, found["BTCUSDT"].lot) == (Decimal(1), Decimal("0.001"))

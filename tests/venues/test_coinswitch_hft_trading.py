@@ -7,11 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-import orjson
 import pytest
 
 from csbook.credentials import Credentials, Secret
 from csbook.errors import OrderRefused, UsageError
+from csbook.json import dumps
 from csbook.types import OrderStatus, Side
 from csbook.venues import trading_table
 from csbook.venues.coinswitch_hft import DIALECT
@@ -86,7 +86,7 @@ def test_a_403_is_the_keys() -> None:
 
 def test_answers_are_v5s() -> None:
     row = {**ORDER, "orderStatus": "PartiallyFilled"}
-    (report,) = TRADING.read_orders(orjson.dumps({"retCode": 0, "result": {"list": [row]}}), 7).orders
+    (report,) = TRADING.read_orders(dumps({"retCode": 0, "result": {"list": [row]}}), 7).orders
     assert (report.status, report.filled) == (OrderStatus.PARTIALLY_FILLED, Decimal(1))
 
 

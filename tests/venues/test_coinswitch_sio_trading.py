@@ -8,11 +8,11 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-import orjson
 import pytest
 
 from csbook.credentials import Credentials, Secret
 from csbook.errors import OrderRefused, UsageError
+from csbook.json import dumps
 from csbook.types import OrderStatus, Side
 from csbook.venues import trading_table
 from csbook.venues.coinswitch_sio import DIALECT
@@ -141,7 +141,7 @@ def test_the_transcribed_answers(shared_data: Path) -> None:
 
 
 def test_a_401_is_the_key_and_a_5xx_leaves_it_open() -> None:
-    body = orjson.dumps({"message": "Invalid Access"})
+    body = dumps({"message": "Invalid Access"})
     for status, verdict in ((401, Verdict.KEY), (500, Verdict.UNKNOWN), (429, Verdict.RATE), (422, Verdict.REJECTED)):
         failure = TRADING.judge(TRADING.place(DRAFT), status, body, None)
         assert failure is not None and failure.verdict is verdict

@@ -9,11 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage, OrderRefused, UsageError
+from csbook.json import dumps
 from csbook.types import OrderStatus, Side
 from csbook.venues import trading_table
 from csbook.venues.coinswitch_sio import SPOT
@@ -36,7 +36,7 @@ def sample(shared_data: Path) -> Callable[[str], bytes]:
 
 
 def holdings(*rows: dict[str, Any]) -> bytes:
-    return orjson.dumps({"data": list(rows)})
+    return dumps({"data": list(rows)})
 
 
 def test_it_is_found_by_name() -> None:
@@ -125,7 +125,7 @@ def test_limits_are_within_those_of_the_sheet() -> None:
 
 
 def test_verdicts() -> None:
-    body = orjson.dumps({"message": "Invalid Access"})
+    body = dumps({"message": "Invalid Access"})
     for status, verdict in ((401, Verdict.KEY), (500, Verdict.UNKNOWN), (429, Verdict.RATE), (422, Verdict.REJECTED)):
         failure = TRADING.judge(TRADING.place(DRAFT), status, body, None)
         assert failure is not None and failure.verdict is verdict
@@ -193,7 +193,7 @@ ROW = {
 )  # fmt: skip
 def test_states(word: str, filled: float, status: OrderStatus, canceling: bool) -> None:
     """In an answer and in an update they mean the same."""
-    body = orjson.dumps({"data": {**ROW, "status": word, "executed_qty": filled}})
+    body = dumps({"data": {**ROW, "status": word, "executed_qty": filled}})
     (report,) = TRADING.read_order(TRADING.order("X", order_id="5"), body, 7).orders
     assert (report.status, report.canceling) == (status, canceling)
     message = {"channel": "FETCH_ORDER_UPDATES", "data": {"i": "5", "X": word, "z": str(filled)}}
@@ -204,17 +204,17 @@ def test_states(word: str, filled: float, status: OrderStatus, canceling: bool) 
 
 
 def test_a_state_that_nobody_has_told_of_is_asked_about() -> None:
-    page = TRADING.read_orders(orjson.dumps({"data": [{**ROW, "status": "SUSPENDED"}, ROW]}), 7)
+    page = TRADING.read_orders(dumps({"data": [{**ROW, "status": "SUSPENDED"}, ROW]}), 7)
     assert [order.status for order in page.orders] == [OrderStatus.UNKNOWN, OrderStatus.NEW]
     assert page.unknown == ("order status 'SUSPENDED'",)
 
 
 def test_a_list_of_open_orders_that_is_full_is_read_on() -> None:
     rows = [{**ROW, "order_id": str(i), "created_time": 5000 + i} for i in range(25)]
-    assert TRADING.read_orders(orjson.dumps({"data": rows}), 7).cursor_ms == 5001
-    assert TRADING.read_orders(orjson.dumps({"data": rows[1:]}), 7).cursor_ms is None
+    assert TRADING.read_orders(dumps({"data": rows}), 7).cursor_ms == 5001
+    assert TRADING.read_orders(dumps({"data": rows[1:]}), 7).cursor_ms is None
     rows[3]["status"] = "CANCELLED"  # a list of closed ones
-    assert TRADING.read_orders(orjson.dumps({"data": {"orders": rows}}), 7).cursor_ms is None
+    assert TRADING.read_orders(dumps({"data": {"orders": rows}}), 7).cursor_ms is None
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_list_of_open_orders_that_is_full_is_read_on() -> None:
 )  # fmt: skip
 def test_an_answer_that_is_none(row: Any, field: str) -> None:
     with pytest.raises(BadMessage) as caught:
-        TRADING.read_orders(orjson.dumps({"data": [row]}), 7)
+        TRADING.read_orders(dumps({"data": [row]}), 7)
     assert caught.value.field == field
 
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage, OrderRefused
 from csbook.guard.budget import RateBudget
+from csbook.json import dumps
 from csbook.types import OrderStatus, Side
 from csbook.venues import trading_table
 from csbook.venues.kucoin import DIALECT
@@ -36,7 +36,7 @@ DRAFT = Draft("XBTUSDTM", Side.BUY, "LIMIT", "0.001", "0.1", "5c52e11203aa677f33
 
 
 def answer(data: Any, code: str = "200000") -> bytes:
-    return orjson.dumps({"code": code, "data": data})
+    return dumps({"code": code, "data": data})
 
 
 def table(**how: Any) -> KucoinTrading:
@@ -212,7 +212,7 @@ def test_the_token_its_place_and_the_talk() -> None:
     ],
 )  # fmt: skip
 def test_what_an_answer_means(status: int, code: str, text: str, verdict: Verdict | None) -> None:
-    body = orjson.dumps({"code": code, "msg": text})
+    body = dumps({"code": code, "msg": text})
     failure = TRADING.judge(TRADING.place(DRAFT), status, body, "7")
     assert (failure.verdict if failure else None) is verdict
     if failure is not None:

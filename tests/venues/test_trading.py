@@ -8,12 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage, OrderRefused, UsageError
 from csbook.guard.budget import RateBudget
+from csbook.json import dumps
 from csbook.types import Side
 from csbook.venues import dialect, names, trading_names, trading_table
 from csbook.venues.trading import Draft, Limit, Page, Place, Trading
@@ -77,7 +77,7 @@ def test_what_changes_something_is_a_command(name: str) -> None:
     table = trading_table(name)
     rules = {"symbol": "BTCUSDT", "multiplier": 1, "lotSize": 1, "tickSize": 1}
     if table.needs_instruments:
-        table.read_instruments(orjson.dumps({"data": [rules]}), {})
+        table.read_instruments(dumps({"data": [rules]}), {})
     requests = [table.place(DRAFT), table.cancel("BTCUSDT", order_id="5")]
     if "cancel_all" in table.abilities:
         requests.append(table.cancel_all("BTCUSDT"))
@@ -153,7 +153,7 @@ def test_no_private_message_makes_a_reader_raise(shared_data: Path, name: str) -
     table, dice = trading_table(name), random.Random(7)
     if table.needs_instruments:
         rules = {"symbol": "ETHUSDCM", "multiplier": 0.01, "lotSize": 1, "tickSize": 0.01}
-        table.read_instruments(orjson.dumps({"data": [rules]}), {})
+        table.read_instruments(dumps({"data": [rules]}), {})
     kinds = (OrderReport, PositionReport, BalanceReport, KeyExpired, Malformed, Unknown)
     with gzip.open(shared_data / "private" / f"{RECORDED[name]}.tsv.gz", "rt") as lines:
         messages = [line.split("\t")[1] for line in lines]
@@ -233,7 +233,7 @@ def test_no_answer_makes_a_reader_raise_but_for_a_malformed_one(name: str) -> No
     table, dice = trading_table(name), random.Random(7)
     rules = {"symbol": "BTCUSDT", "multiplier": 1, "lotSize": 1, "tickSize": 1}
     if table.needs_instruments:
-        table.read_instruments(orjson.dumps({"data": [rules]}), {})
+        table.read_instruments(dumps({"data": [rules]}), {})
     asked = table.order("BTCUSDT", order_id="5")
     request = table.fills("BTCUSDT") if "fills" in table.abilities else table.balances()
     read = refused = 0

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 import pytest
 
 from csbook.errors import BadMessage, OrderRefused
+from csbook.json import dumps
 from csbook.types import OrderStatus, Side
 from csbook.venues.bybit_trading import TRADING
 from csbook.venues.trading import Draft
@@ -30,7 +30,7 @@ def pairs(request: Request) -> dict[str, str]:
 
 
 def answer(result: Any, code: int = 0, text: str = "OK") -> bytes:
-    return orjson.dumps({"retCode": code, "retMsg": text, "result": result, "retExtInfo": {}, "time": 1672211918471})
+    return dumps({"retCode": code, "retMsg": text, "result": result, "retExtInfo": {}, "time": 1672211918471})
 
 
 # -- requests -------------------------------------------------------------------------------------------------------
@@ -217,6 +217,6 @@ def test_the_servers_time() -> None:
         1688639403423213947
     )
     assert TRADING.read_time(answer({})) == 1672211918471_000_000
-    for bad in (b"[]", b"{}", orjson.dumps({"result": {}, "time": "x"})):
+    for bad in (b"[]", b"{}", dumps({"result": {}, "time": "x"})):
         with pytest.raises(BadMessage):
             TRADING.read_time(bad)
