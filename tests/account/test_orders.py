@@ -105,6 +105,10 @@ def test_an_amended_order_does_not_grow_again_by_older_news() -> None:
     assert (made.order.price, made.order.size, made.order.status) == (101, 2, OrderStatus.CANCELED)
     made = entry(report("NEW", "0", at=9, price="100", size="3"), report("CANCELED", "0", at=9, price="101", size="2"))
     assert (made.order.price, made.order.size, made.order.status) == (101, 2, OrderStatus.CANCELED)
+    # and a fill that comes late says how the order stood before it was made smaller
+    amended = report("PARTIALLY_FILLED", "1", at=9, price="101", size="2")
+    made = entry(report("NEW", "0", at=5, price="100", size="3"), amended, filled("1", "1", "1", at=9, of="3"))
+    assert (made.order.price, made.order.size, made.order.filled) == (101, 2, 1)
 
 
 def test_the_average_is_the_one_of_the_larger_quantity() -> None:

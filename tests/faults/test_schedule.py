@@ -20,8 +20,9 @@ from faults.schedule import Divergence, Schedule
 FOUND = {
     # two changes of one ms, of which the first came last; news of before a change after the end; two changes at once
     "binance": (2165, 2252, 2959),
-    # an execution without a leg, before its order; a flat position that came after the fill; size of before a change
-    "bybit": (138, 571, 199),
+    # an execution without a leg, before its order; a flat position that came after the fill; size of before a change,
+    # and the same of a fill in the ms of the change
+    "bybit": (138, 571, 199, 2149),
     # one leg is listed as a position is; a clock 90 s behind and a fill that a list had seen; a list of before the fill
     "coinswitch": (1098, 1736, 1890),
 }
