@@ -120,3 +120,18 @@ def test_a_snapshot_that_begins_as_a_change_is_read_by_its_own_table() -> None:
         router.feed(json.dumps({"topic": f"/contractMarket/level2:{padding}", "sn": 1}).encode())
         router.feed(kucoin(1, "100,buy,1"))
         assert router.feed_snapshot("XBTUSDTM", rest) is Outcome.BUFFERED
+
+
+def test_a_fault_of_the_beginning_is_one_of_the_next_message_as_well() -> None:
+    router = Router("bybit", [Book("BTCUSDT")], depth=50)
+    levels = {"s": "BTCUSDT", "b": [["100", "1"]], "a": [["101", "1"]]}
+
+    def message(kind: str, number: int) -> bytes:
+        head = {"topic": "orderbook.50.BTCUSDT", "type": kind, "ts": 5}
+        return json.dumps(head | {"data": levels | {"u": number, "seq": number}}, separators=(",", ":")).encode()
+
+    for number in (1, 2, 3):
+        assert router.feed(message("snapshot", number)) is Outcome.APPLIED
+        assert router.feed(message("snapsh0t", number + 1)) is Outcome.REFUSED
+        assert router.feed(message("snapsh0t", number + 1)) is Outcome.REFUSED
+        assert router.last_refusal.startswith("type")

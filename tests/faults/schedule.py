@@ -388,8 +388,10 @@ class Schedule:
         if trader.halted:
             trader.rearm()
         await self._last_look(trader)
-        if not trader.account.exposure(SYMBOL).settled:
-            await self._last_look(trader)  # the first one showed that an order was gone, and it was asked for
+        account = trader.account
+        if not account.exposure(SYMBOL).settled or any(account.missing(key) for key in account.orders):
+            # the first one showed that an order was gone, and it was asked for; what it filled counts as lost by now
+            await self._last_look(trader)
         self._raise()
         self.equal()
         self.outside = self._hands_open()
