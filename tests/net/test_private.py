@@ -143,7 +143,7 @@ async def test_a_loss_is_told_first_and_the_next_connection_has_a_new_key() -> N
     async with stand() as (venue, bench):
         await venue.sockets[0].close(code=1001, message=b"restart")
         await venue.socket(1)
-        await until(lambda: bench.stream.is_connected)
+        await until(lambda: bench.stream.is_connected and bench.stream.reconnects)
         assert bench.news == ["restored", "lost: closed by the venue: 1001 restart", "restored"]
         assert len(venue.made) == 2 == len(venue.of(LISTEN_KEY, "POST")) and bench.stream.reconnects == 1
 
