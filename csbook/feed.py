@@ -236,6 +236,11 @@ class Feed:
         self._taps.on_state.append(callback)
         return callback
 
+    def on_trade(self, callback: CallbackT) -> CallbackT:
+        """``callback(trade)`` with every ``Trade`` of the channel "trades"; never, while that is not subscribed."""
+        self._taps.on_trade.append(callback)
+        return callback
+
     def on_error(self, callback: CallbackT) -> CallbackT:
         """``callback(error)``: what a callback raised, a refused message, a failed reconnect. The feed goes on."""
         self._taps.on_error.append(callback)

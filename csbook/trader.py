@@ -38,7 +38,7 @@ from csbook.net.rest import Rest, RestPolicy
 from csbook.net.setting import Policy, Setting
 from csbook.net.timing import Timing, VenueTiming
 from csbook.net.vigil import Vigil
-from csbook.types import Alert, Instrument, Order, OrderStatus, Portfolio, Side, State
+from csbook.types import Alert, Instrument, Order, OrderStatus, Portfolio, Side, State, Trade
 from csbook.venues import dialect as dialect_of
 from csbook.venues import private_shapes, trading_table
 from csbook.venues.grid import drafted, steps
@@ -62,6 +62,8 @@ class Books(Protocol):
     def on_book(self, callback: Callable[[Book], object], /) -> object: ...
 
     def on_state(self, callback: Callable[[Book, State, State, str], object], /) -> object: ...
+
+    def on_trade(self, callback: Callable[[Trade], object], /) -> object: ...
 
 
 def trade(
@@ -488,7 +490,11 @@ class Trader:
         return callback
 
     def follow(self, feed: Books) -> None:
-        """Let the books of a feed serve queue estimates, P&L, and the rules on stale books and losses."""
+        """Let the books of a feed serve queue estimates, P&L, and the rules on stale books and losses.
+
+        The trades of the feed's channel "trades" narrow the queue estimates: ``csbook/account/queue.py`` says how.
+        """
+        feed.on_trade(self.account.on_trade)
         feed.on_book(self._book)
         feed.on_state(self._state)
         for book in feed.books.values():

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import csbook
-from csbook import Feed, Side, State
+from csbook import Feed, Side, State, Trade
 from csbook.errors import ConnectError, LimitError, PrecisionError, SubscribeError, UsageError
 from csbook.feed import connect
 from csbook.net.setting import Policy
@@ -247,10 +247,13 @@ async def test_trades_and_tickers() -> None:
         ]  # fmt: skip
         assert feed.books == {}
         trades, tickers = feed.trades(), feed.tickers()
+        heard: list[Trade] = []
+        assert feed.on_trade(heard.append) == heard.append
         await client.send(TRADE % 1, TICKER % "BTCUSDT", "[" + TICKER % "A" + "," + TICKER % "B" + "]")
         trade = await anext(trades)
         assert (trade.symbol, trade.price, trade.side) == ("BTCUSDT", Decimal("30150.00"), Side.SELL)
         assert [(await anext(tickers)).symbol for _ in range(3)] == ["BTCUSDT", "A", "B"]
+        assert heard == [trade]
         stats = feed.stats()
         assert (stats["records"], stats["dropped"], stats["streams"], stats["connections"]) == (4, 0, 5, 1)
 

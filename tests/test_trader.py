@@ -25,7 +25,7 @@ from csbook.errors import (
 from csbook.guard.tripwire import Tripwire
 from csbook.sim import LocalVenue, Terms
 from csbook.trader import OWN, Trader
-from csbook.types import Order, OrderStatus, Side, State
+from csbook.types import Order, OrderStatus, Side, State, Trade
 from scripted import until
 from trading import answered, come, exchange, keys_of, no_sockets, resting, touch, trader_of, trading
 from virtual import Virtual, virtually
@@ -143,7 +143,7 @@ async def test_hedge_mode(time: Virtual, tmp_path: Path) -> None:
 
 @virtually
 async def test_a_book_that_is_followed(time: Virtual, tmp_path: Path) -> None:
-    """Its state serves the rule on stale books, its depth the queue estimates."""
+    """Its state serves the rule on stale books, its depth and trades the queue estimates."""
 
     class Feed:
         def __init__(self, book: csbook.Book) -> None:
@@ -155,6 +155,9 @@ async def test_a_book_that_is_followed(time: Virtual, tmp_path: Path) -> None:
         def on_state(self, callback: Any) -> None:
             self.state = callback
 
+        def on_trade(self, callback: Any) -> None:
+            self.trade = callback
+
     rules = Tripwire(book_stale_after=5.0)
     async with trading(time, tmp_path, rules=rules) as (venue, trader, _):
         book = csbook.Book("BTCUSDT")
@@ -162,8 +165,12 @@ async def test_a_book_that_is_followed(time: Virtual, tmp_path: Path) -> None:
         feed: Any = Feed(book)
         trader.follow(feed)
         order = await resting(venue, trader)
-        book.apply_snapshot([[str(order.price), "1.510"]], [["70000.1", "0.5"]])
+        shown_ns = order.receive_time_ns + 1
+        book.apply_snapshot([[str(order.price), "1.510"]], [["70000.1", "0.5"]], receive_time_ns=shown_ns)
         feed.book(book)
+        assert trader.account.queue(order.client_order_id) == (0, D("1.500"))
+        feed.trade(Trade("BTCUSDT", 1, order.price, D("0.4"), Side.SELL, 0, 0, 0))
+        assert trader.account.queue(order.client_order_id) == (0, D("1.100"))
         await asyncio.sleep(0.01)
         await asyncio.sleep(60)
         assert not trader.halted

@@ -158,8 +158,10 @@ class Entry:
         told = report.filled
         size = order.size
         newer = report.event_time_ns >= order.event_time_ns
-        if newer and report.event_time_ns == order.event_time_ns and (
-            _RANK[word] < _RANK[self.word] or (report.fill is not None and word is self.word)
+        if (
+            newer
+            and report.event_time_ns == order.event_time_ns
+            and (_RANK[word] < _RANK[self.word] or (report.fill is not None and word is self.word))
         ):
             # of one moment, and what it had come to by then is known; a fill says how the order stood before it
             newer = self.inferred

@@ -25,6 +25,7 @@ OnBook: TypeAlias = Callable[[Book], object]
 OnState: TypeAlias = Callable[[Book, State, State, str], object]
 OnError: TypeAlias = Callable[[Exception], object]
 
+OnTrade: TypeAlias = Callable[[Trade], object]
 OnAlert: TypeAlias = Callable[[Alert], object]
 RecordT = TypeVar("RecordT", Trade, Ticker, Candle)
 
@@ -91,6 +92,7 @@ class Taps:
     def __init__(self) -> None:
         self.on_book: list[OnBook] = []  # shared with the intakes, which read it for every book
         self.on_state: list[OnState] = []
+        self.on_trade: list[OnTrade] = []
         self.on_error: list[OnError] = []
         self.on_alert: list[OnAlert] = []
         self.callback_errors = 0
@@ -143,6 +145,12 @@ class Taps:
                 tap.push(book)
 
     def record(self, record: Trade | Ticker | Candle) -> None:
+        if type(record) is Trade:
+            for callback in tuple(self.on_trade):
+                try:
+                    callback(record)
+                except Exception as error:
+                    self.failed(callback, error)
         for tap in tuple(self._records):
             if type(record) is tap.kind and not tap.push(record):
                 self.dropped += 1

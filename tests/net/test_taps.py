@@ -83,6 +83,23 @@ async def test_records_go_to_the_queues_of_their_kind() -> None:
     assert (await anext(tickers)).symbol == "A"
 
 
+async def test_trades_are_told_at_once() -> None:
+    taps, heard, errors = Taps(), [], []
+    failure = RuntimeError("mine")
+
+    def broken(_: Trade) -> None:
+        raise failure
+
+    taps.on_error.append(errors.append)
+    taps.on_trade += [broken, heard.append]
+    trades = taps.records(Trade, 1)
+    for record in (trade(1), ticker("A"), trade(2)):
+        taps.record(record)
+    assert heard == [trade(1), trade(2)]
+    assert errors == [failure, failure] and taps.callback_errors == 2
+    assert await anext(trades) == trade(2)
+
+
 async def test_a_slow_reader_loses_the_oldest_and_the_loss_is_counted() -> None:
     taps = Taps()
     slow, quick = taps.records(Trade, 3), taps.records(Trade, 100)
