@@ -116,6 +116,16 @@ def test_errors_of_single_readings_do_not_add_up() -> None:
     assert forwards(said)
 
 
+def test_a_counter_that_runs_a_little_faster_is_never_far_ahead() -> None:
+    """Each reading of the clock puts it right. It comes as soon as the counter says that a millisecond is over."""
+    read = list(readings(hertz=3e9, step_ns=249_960, until_ns=500 * MS))
+    counter, _, before = read[-1]
+    read += list(readings(hertz=3e9 * 1.0002, step_ns=249_960, until_ns=500 * MS, start_ns=before, counter=counter))
+    said = _core._ticker(read)
+    assert max(abs(ns - true) for (ns, _), (_, _, true) in zip(said, read, strict=True)) <= 300
+    assert forwards(said)
+
+
 def test_no_rate_is_taken_over_a_silence() -> None:
     """What the counter did in it is not known: it may have jumped."""
     read = list(readings(hertz=3e9, step_ns=10_007, until_ns=60 * MS))
