@@ -1,11 +1,14 @@
-"""The words of the trade: enums and frozen records. No behaviour, no I/O, no other import of csbook."""
+"""The words of the trade: enums and frozen records. No behaviour, no I/O; of csbook the arithmetic alone."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
+from functools import reduce
 from typing import Any, TypeVar
+
+from csbook.exact import ZERO, add, multiply, subtract
 
 __all__ = [
     "Alert",
@@ -214,7 +217,7 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         """What may still fill: 0 in a terminal status."""
-        return _ZERO if self.status in _TERMINAL else max(self.size - self.filled, _ZERO)
+        return ZERO if self.status in _TERMINAL else max(subtract(self.size, self.filled), ZERO)
 
     @property
     def is_terminal(self) -> bool:
@@ -227,7 +230,6 @@ class Order:
         return self.status in _RESTING
 
 
-_ZERO = Decimal(0)
 _TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED})
 _RESTING = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
 
@@ -276,8 +278,8 @@ class Position:
     def unrealised_pnl(self, price: Decimal) -> Decimal:
         """At that price; 0 when flat."""
         if self.legs:
-            return sum((leg.unrealised_pnl(price) for leg in self.legs), Decimal(0))
-        return Decimal(0) if self.entry_price is None else (price - self.entry_price) * self.size
+            return reduce(add, (leg.unrealised_pnl(price) for leg in self.legs))
+        return ZERO if self.entry_price is None else multiply(subtract(price, self.entry_price), self.size)
 
 
 @quick

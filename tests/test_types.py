@@ -5,7 +5,7 @@ import dataclasses
 import inspect
 import pickle
 from dataclasses import FrozenInstanceError, fields, replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 
@@ -56,6 +56,18 @@ def test_unrealised_profit_is_exact_and_signed() -> None:
     assert short.unrealised_pnl(Decimal("100")) == Decimal("0.03")
     assert both.unrealised_pnl(Decimal("100")) == Decimal("1.03")
     assert Position("BTCUSDT", Decimal(0), None).unrealised_pnl(Decimal("1")) == 0
+
+
+@pytest.mark.parametrize("digits", [1, 5, 28])
+def test_the_context_of_the_program_rounds_nothing(digits: int) -> None:
+    made = Order("X", Side.BUY, "LIMIT", Decimal("123456.789"), None, OrderStatus.NEW, "c1", filled=Decimal("0.000001"))
+    long = Position("X", Decimal("123456.789"), Decimal("100000.01"), position_side="LONG")
+    short = Position("X", Decimal("-0.001"), Decimal("100000.01"), position_side="SHORT")
+    both = Position("X", Decimal("123456.788"), None, legs=(long, short))
+    with localcontext(prec=digits):
+        assert made.remaining == Decimal("123456.788999")
+        assert long.unrealised_pnl(Decimal("100000.02")) == Decimal("1234.56789")
+        assert both.unrealised_pnl(Decimal("100000.02")) == Decimal("1234.56788")
 
 
 def test_quick_records_are_frozen_all_the_same() -> None:

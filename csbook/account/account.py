@@ -15,7 +15,7 @@ from types import MappingProxyType
 from csbook._core import Book, Top
 from csbook.account.balances import Balances
 from csbook.account.changes import BalanceChanged, Change, FillSeen, OrderChanged
-from csbook.account.exact import ZERO, add, number, subtract
+from csbook.account.door import number
 from csbook.account.holdings import Holdings, check_position
 from csbook.account.ladder import Ladder
 from csbook.account.orders import Entry, check_report, join, status_of
@@ -23,6 +23,7 @@ from csbook.account.path import Held
 from csbook.account.positions import Exposure, Leg
 from csbook.account.resting import Resting
 from csbook.errors import BadMessage, OrderRefused, UsageError
+from csbook.exact import ZERO, add, subtract
 from csbook.types import Balance, Fill, Order, OrderStatus, Position, Trade
 from csbook.wire.private import BalanceReport, KeyExpired, OrderReport, PositionReport, Report, Snapshot
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
-from csbook.account.exact import ZERO, number
+from csbook.account.door import number
 from csbook.errors import BadMessage
+from csbook.exact import ZERO
 from csbook.types import Balance
 from csbook.wire.private import BalanceReport
 

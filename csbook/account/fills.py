@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from csbook.account.exact import ZERO, add, multiply
+from csbook.exact import ZERO, add, multiply, stripped
 from csbook.types import Fill
 
 __all__ = ["Fills"]
@@ -50,7 +50,7 @@ class Fills:
         """A fill, and the order's cumulative quantity after it where that was told; False where it is known already."""
         key = fill.trade_id
         if not key:
-            after = "" if filled is None else filled.normalize()
+            after = "" if filled is None else stripped(filled)
             key = f"at {after} {fill.trade_time_ns} {fill.price}"
         if key in self._seen:
             return False

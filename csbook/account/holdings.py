@@ -9,10 +9,11 @@ from types import MappingProxyType
 
 from csbook._core import Book
 from csbook.account.changes import Change, PositionChanged
-from csbook.account.exact import ZERO, add, multiply, number, subtract
+from csbook.account.door import number
 from csbook.account.path import Held
 from csbook.account.positions import Exposure, Leg, whole
 from csbook.errors import BadMessage, UsageError
+from csbook.exact import ZERO, add, multiply, shift, subtract
 from csbook.types import Position
 from csbook.wire.private import PositionReport
 
@@ -80,7 +81,7 @@ class Holdings:
         top = book.top()
         if not (top.bid_size_raw and top.ask_size_raw):
             return None
-        mid = multiply(Decimal(top.bid_raw + top.ask_raw), _HALF).scaleb(-top.price_decimals)
+        mid = shift(multiply(Decimal(top.bid_raw + top.ask_raw), _HALF), -top.price_decimals)
         total = ZERO
         for part in parts:
             if part.entry_price is None:

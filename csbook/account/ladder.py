@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sortedcontainers import SortedDict
 
-from csbook.account.exact import ZERO, add
+from csbook.exact import ZERO, add
 from csbook.types import Side
 
 __all__ = ["Ladder"]

@@ -30,10 +30,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from csbook.account.exact import ZERO, add, average, multiply, number, subtract
+from csbook.account.door import number
 from csbook.account.fills import Fills
 from csbook.account.path import Path
 from csbook.errors import BadMessage
+from csbook.exact import ZERO, add, average, multiply, subtract
 from csbook.types import Fill, Order, OrderStatus, Side
 from csbook.wire.private import OrderReport
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from csbook.account.exact import ZERO, subtract
+from csbook.exact import ZERO, subtract
 
 __all__ = ["Held", "Path", "Point", "seen", "unseen"]
 

@@ -35,8 +35,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from csbook.account.exact import ZERO, add, average, multiply, negate, subtract
 from csbook.account.path import Held, Path, Point, seen, unseen
+from csbook.exact import ZERO, add, average, multiply, negate, subtract
 from csbook.types import Position
 
 __all__ = ["Exposure", "Ledger", "Leg"]

@@ -18,8 +18,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from csbook._core import Book, level_size
-from csbook.account.exact import ZERO, add, subtract
 from csbook.account.shown import raw
+from csbook.exact import ZERO, add, shift, subtract
 from csbook.types import Order, Side, Trade
 
 __all__ = ["Place"]
@@ -82,7 +82,7 @@ class Place:
         if found == self._found and not (self._fresh or self._left or self._explained_high):
             self._depth_event_ns = book.event_time_ns
             return  # the usual: nothing has happened at this price
-        level = Decimal(found).scaleb(-book.size_decimals)
+        level = shift(Decimal(found), -book.size_decimals)
         event_ns, receive_ns = book.event_time_ns, book.receive_time_ns
         if self._others is None:
             acked = order.is_resting and (

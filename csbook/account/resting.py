@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from csbook._core import Book, Top
-from csbook.account.exact import ZERO, negate, subtract
 from csbook.account.ladder import Ladder
 from csbook.account.orders import Entry
 from csbook.account.queue import Place
 from csbook.account.shown import Shown
+from csbook.exact import ZERO, negate, subtract
 from csbook.types import Trade
 
 __all__ = ["Resting"]

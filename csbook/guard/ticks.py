@@ -11,6 +11,8 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 
+from csbook.exact import shift
+
 __all__ = ["Ticks"]
 
 _REMEMBERED = 1000  # prices, so that a price is counted once and the memory stays bounded
@@ -22,7 +24,7 @@ class Ticks:
     __slots__ = ("_seen", "off_grid", "step", "tick")
 
     def __init__(self, tick: Decimal, price_decimals: int) -> None:
-        raw = tick.scaleb(price_decimals)
+        raw = shift(tick, price_decimals)
         self.tick = tick
         self.step = int(raw) if raw == raw.to_integral_value() and 0 < raw < 2**63 else 0
         self.off_grid = 0  # prices seen off the grid, each counted once

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from csbook._core import Book
 from csbook.account import Account
+from csbook.exact import ZERO, add, subtract
 from csbook.guard.killswitch import Cause, KillSwitch
 from csbook.guard.tripwire import Tripwires
 from csbook.net.timing import Timing
@@ -90,13 +91,13 @@ class Vigil:
 
     def profit(self) -> Decimal | None:
         """Realised and unrealised less commissions in the quote asset; None where a position's book has no mid."""
-        total = Decimal(0)
+        total = ZERO
         for symbol, position in self._account.positions.items():
-            total += self._account.realised_pnl(symbol) - position.commission
+            total = add(total, subtract(self._account.realised_pnl(symbol), position.commission))
             if position.size or position.legs:
                 book = self._books.get(symbol)
                 unrealised = None if book is None else self._account.unrealised_pnl(symbol, book)
                 if unrealised is None:
                     return None
-                total += unrealised
+                total = add(total, unrealised)
         return total

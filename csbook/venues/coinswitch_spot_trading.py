@@ -26,6 +26,7 @@ from typing import Any
 from csbook import json
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage, OrderRefused, UsageError
+from csbook.exact import add, shift
 from csbook.types import Instrument, OrderStatus, Side
 from csbook.venues.coinswitch_sio import SPOT
 from csbook.venues.coinswitch_sio_trading import SioTrading, number
@@ -204,11 +205,12 @@ class SpotTrading(SioTrading):
             reports = []
             for row in rows_of(data_of(message), "holdings"):
                 asset, free, blocked = _held(row)
-                if asset in (quote, "INR") or not free + blocked:  # rupees are no pair's base
+                held = add(free, blocked)
+                if asset in (quote, "INR") or not held:  # rupees are no pair's base
                     continue
                 entry = optional(row, "buy_average_price") if quote == "INR" else None
                 pair = symbol({"symbol": f"{asset}/{quote}"}, "symbol")
-                reports.append(PositionReport(pair, free + blocked, entry or None, receive_time_ns=receive_time_ns))
+                reports.append(PositionReport(pair, held, entry or None, receive_time_ns=receive_time_ns))
             return tuple(reports)
 
         return exactly(body, read)
@@ -217,7 +219,7 @@ class SpotTrading(SioTrading):
         def read(message: Any) -> tuple[BalanceReport, ...]:
             held = (_held(row) for row in rows_of(data_of(message), "holdings"))
             return tuple(
-                BalanceReport(asset, free + blocked, free, receive_time_ns=receive_time_ns)
+                BalanceReport(asset, add(free, blocked), free, receive_time_ns=receive_time_ns)
                 for asset, free, blocked in held
             )
 
@@ -285,7 +287,7 @@ def _step(row: Mapping[str, Any], key: str) -> Decimal:
     places = row.get(key)
     if type(places) is not int or not 0 <= places <= _DECIMALS:
         raise bad(row, key, "a number of decimals")
-    return Decimal(1).scaleb(-places)
+    return shift(Decimal(1), -places)
 
 
 def _held(row: Mapping[str, Any]) -> tuple[str, Decimal, Decimal]:

@@ -23,6 +23,7 @@ from typing import Any
 from csbook import json
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage
+from csbook.exact import magnitude, negate, shift
 from csbook.types import Instrument, OrderStatus, Side
 from csbook.venues.trading import Draft, Limit, Page, Trading
 from csbook.wire import signing
@@ -342,11 +343,11 @@ def _positions(message: Any, receive_time_ns: int) -> tuple[PositionReport, ...]
         leg = word(row, "position_side").upper()
         if leg not in ("LONG", "SHORT"):
             raise bad(row, "position_side", "LONG or SHORT")
-        size = abs(decimal(row, "position_size"))
+        size = magnitude(decimal(row, "position_size"))
         reports.append(
             PositionReport(
                 symbol=name,
-                size=-size if leg == "SHORT" else size,
+                size=negate(size) if leg == "SHORT" else size,
                 entry_price=optional(row, "avg_entry_price") or None,
                 position_side=leg if names.count(name) > 1 else "BOTH",
                 leverage=optional(row, "leverage"),
@@ -398,4 +399,4 @@ def _tick(row: Mapping[str, Any]) -> Decimal:
     precision = row.get("price_precision")
     if isinstance(precision, bool) or not isinstance(precision, int) or not 0 <= precision <= 30:
         raise bad(row, "price_precision", "a number of decimals")
-    return decimal(row, "tick_size", positive=True).scaleb(-precision)
+    return shift(decimal(row, "tick_size", positive=True), -precision)

@@ -71,9 +71,11 @@ def drafted(
         raise _refused("price", f"a {kind} order needs a price")
     else:
         limit = _on_grid("price", price, instrument.tick, None, None)
-    if limit is not None and instrument.min_notional is not None and limit * amount < instrument.min_notional:
-        least = (instrument.min_notional / limit / instrument.lot).to_integral_value(ROUND_CEILING) * instrument.lot
-        text = f"{plain(limit * amount)} is less than the least value of an order, {plain(instrument.min_notional)}"
+    least = instrument.min_notional
+    if limit is not None and least is not None and (value := _EXACT.multiply(limit, amount)) < least:
+        lots = _EXACT.divide(_EXACT.divide(least, limit), instrument.lot).to_integral_value(ROUND_CEILING)
+        text = f"{plain(value)} is less than the least value of an order, {plain(least)}"
+        least = _EXACT.multiply(lots, instrument.lot)
         raise _refused("size", f"size {plain(amount)}: {text}", plain(least))
     return Draft(
         symbol=instrument.symbol,

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from csbook.errors import BadMessage
+from csbook.exact import stripped
 from csbook.types import Instrument
 from csbook.venues.dialect import Dialect
 
@@ -19,7 +20,7 @@ _ROOM = 2  # decimals beyond the grid, so that a finer tick later on still fits
 
 def decimals_of(step: Decimal) -> int:
     """How many decimals a multiple of ``step`` can have: 1 for 0.10, 0 for 5 and 50."""
-    exponent = step.normalize().as_tuple().exponent
+    exponent = stripped(step).as_tuple().exponent
     assert isinstance(exponent, int), step
     return max(0, -exponent)
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from csbook.errors import BadMessage, OrderRefused
+from csbook.exact import add, multiply, parts, subtract
 from csbook.types import Fill, Instrument, OrderStatus, Side
 from csbook.wire.fields import bad, decimal, flag, ms, optional, symbol, word
 from csbook.wire.private import BalanceReport, OrderReport, PositionReport
@@ -50,17 +51,17 @@ class Contracts:
         if multiplier is None:
             text = f"contract {name} is not known, and so is its multiplier; read the instruments first"
             raise BadMessage(text, field="symbol")
-        return contracts * multiplier
+        return multiply(contracts, multiplier)
 
     def of_size(self, name: str, size: str) -> int:
         """The contracts of a base quantity. Raises OrderRefused where it is no whole number of them, or not known."""
         multiplier = self._multipliers.get(name)
         if multiplier is None:
             raise OrderRefused(f"contract {name} is not known; read the instruments first", field="symbol")
-        contracts, rest = divmod(Decimal(size), multiplier)
+        contracts, rest = parts(Decimal(size), multiplier)
         if rest or contracts <= 0:
-            nearest = [contracts, contracts + 1] if contracts > 0 else [Decimal(1)]
-            valid = tuple(f"{each * multiplier:f}" for each in nearest)
+            nearest = [contracts, add(contracts, Decimal(1))] if contracts > 0 else [Decimal(1)]
+            valid = tuple(f"{multiply(each, multiplier):f}" for each in nearest)
             text = f"size {size} is no whole number of contracts of {multiplier}; nearest: {' and '.join(valid)}"
             raise OrderRefused(text, field="size", nearest=valid)
         return int(contracts)
@@ -228,7 +229,7 @@ def wallet(row: Mapping[str, Any], receive_time_ns: int) -> BalanceReport:
 
 def overview(row: Mapping[str, Any], receive_time_ns: int) -> BalanceReport:
     """``account-overview``: the wallet is the equity without what is not realised."""
-    held = decimal(row, "accountEquity") - (optional(row, "unrealisedPNL") or Decimal(0))
+    held = subtract(decimal(row, "accountEquity"), optional(row, "unrealisedPNL") or Decimal(0))
     available = optional(row, "availableBalance")
     return BalanceReport(_currency(row), held, available, receive_time_ns=receive_time_ns)
 

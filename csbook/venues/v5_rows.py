@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from csbook.exact import add, magnitude, negate
 from csbook.types import Fill, OrderStatus, Side
 from csbook.wire.fields import bad, decimal, flag, ms, optional, symbol, word
 from csbook.wire.private import BalanceReport, OrderReport, PositionReport
@@ -92,7 +93,7 @@ def execution(row: Mapping[str, Any], receive_time_ns: int) -> OrderReport | Unk
     asset = word(row, "feeCurrency") or coin_of(name)
     fee = optional(row, "execFee")
     if fee is not None and (extra := _extra(row, asset)):
-        fee += extra
+        fee = add(fee, extra)
     fill = Fill(
         symbol=name,
         side=side,
@@ -137,7 +138,7 @@ def position(row: Mapping[str, Any], receive_time_ns: int) -> PositionReport:
     seq = row.get("seq")
     return PositionReport(
         symbol=symbol(row, "symbol"),
-        size=-abs(size) if said == "Sell" else abs(size),
+        size=negate(magnitude(size)) if said == "Sell" else magnitude(size),
         entry_price=entry or None,
         position_side=_leg(row) or "BOTH",
         leverage=optional(row, "leverage"),
@@ -206,5 +207,5 @@ def _extra(row: Mapping[str, Any], asset: str) -> Decimal:
     total = _ZERO
     for each in extras:
         if isinstance(each, dict) and word(each, "feeCoin") in ("", asset):
-            total += optional(each, "fee") or _ZERO
+            total = add(total, optional(each, "fee") or _ZERO)
     return total

@@ -374,6 +374,8 @@ def test_unrealised_at_the_exact_mid() -> None:
     assert account.unrealised_pnl(SYMBOL, book) == D("20.3")
     with pytest.raises(UsageError, match="ETHUSDT"):
         account.unrealised_pnl("ETHUSDT", book)
+    book.apply_snapshot([("98765.1", "1")], [("98765.2", "1")])
+    assert account.unrealised_pnl(SYMBOL, book) == D("197330.3")
     account.apply(position("0", at=7), 8)
     assert account.positions[SYMBOL].size == 0
     assert account.unrealised_pnl(SYMBOL, book) == 0

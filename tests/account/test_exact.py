@@ -6,8 +6,9 @@ from decimal import Decimal, Inexact, localcontext
 
 import pytest
 
-from csbook.account.exact import ZERO, add, average, multiply, negate, number, subtract
+from csbook.account.door import number
 from csbook.errors import BadMessage
+from csbook.exact import ZERO, add, average, multiply, negate, subtract
 
 LARGE = Decimal("9" * 40)
 SMALL = Decimal("1e-40")

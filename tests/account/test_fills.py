@@ -24,6 +24,7 @@ def test_without_a_trade_id_the_cumulative_quantity_tells_fills_apart() -> None:
     assert fills.add(fill("", "1"), D(2))
     assert fills.add(fill("", "1"), None) and not fills.add(fill("", "1"), None)
     assert fills.size == 3
+    assert fills.add(fill("", "1"), D("0.1234567")) and fills.add(fill("", "1"), D("0.1234568"))
 
 
 def test_figures_add_up() -> None:

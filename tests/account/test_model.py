@@ -18,6 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from account.world import World
 
+pytestmark = pytest.mark.computes
+
 WORLDS = int(os.environ.get("CSBOOK_MODEL_WORLDS", "1500"))
 SEED = int(os.environ.get("CSBOOK_MODEL_SEED", "0"))
 EXAMPLES = int(os.environ.get("CSBOOK_MODEL_EXAMPLES", "300"))

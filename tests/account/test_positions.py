@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from account.reports import MS, SYMBOL, D, filled, order, position, report, snapshot, worst
 from csbook.account import Account
-from csbook.account.exact import ZERO
 from csbook.account.path import Held, Path
 from csbook.account.positions import Ledger, Leg
+from csbook.exact import ZERO
 from csbook.types import Side
 
 

@@ -51,6 +51,15 @@ class Level:
         return self.account.queue("a")
 
 
+def test_a_deep_queue_is_exact() -> None:
+    level = Level()
+    level.join()
+    level.depth("123456.7")
+    level.ack()
+    level.depth("123458.7")
+    assert level.ahead == (D("123456.7"), D("123456.7"))
+
+
 def joined(dated: bool = True) -> Level:
     """Ten before us, ours of two."""
     level = Level(dated)

@@ -114,6 +114,7 @@ def test_a_book_that_is_gone_costs_nothing() -> None:
     assert len(account._resting._shown[SYMBOL]) == 1
 
 
+@pytest.mark.computes
 def test_the_walk_against_plain_dicts() -> None:
     import random
 

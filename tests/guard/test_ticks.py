@@ -26,7 +26,10 @@ def test_a_price_off_the_grid_is_counted_once() -> None:
     assert ticks.off_grid == 3
 
 
-@pytest.mark.parametrize(("tick", "decimals", "step"), [("5", 0, 5), ("0.5", 1, 5), ("0.25", 1, 0), ("1E+1", 2, 1000)])
+@pytest.mark.parametrize(
+    ("tick", "decimals", "step"),
+    [("5", 0, 5), ("0.5", 1, 5), ("0.25", 1, 0), ("1E+1", 2, 1000), ("12345.6", 1, 123456)],
+)
 def test_the_step_at_a_scale(tick: str, decimals: int, step: int) -> None:
     ticks = Ticks(Decimal(tick), decimals)
     assert ticks.step == step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import pytest
@@ -65,6 +65,10 @@ async def test_profit_is_what_was_realised_and_what_would_be(time: Virtual) -> N
     assert watch.vigil.profit() == D("19.5")
     watch.filled(Side.SELL, "2", "105", "0.5", 2)
     assert watch.vigil.profit() == D("9.0")
+    watch.filled(Side.BUY, "1", "0.00001", "0.00001", 3)
+    with localcontext(prec=3):
+        watch.vigil.follow(book_of("12345.0", "12347.0"))
+        assert watch.vigil.profit() == D("12354.99998")
 
 
 @virtually

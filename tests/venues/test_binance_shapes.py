@@ -48,6 +48,7 @@ def test_the_sheet_s_examples(shared_data: Path) -> None:
     assert seen == {"ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE", "TRADE_LITE", "ACCOUNT_CONFIG_UPDATE"}
 
 
+@pytest.mark.computes  # the local venue
 async def test_what_the_local_venue_sends() -> None:
     monitor = SchemaMonitor(PRIVATE)
     seen = set()

@@ -154,6 +154,10 @@ def test_the_least_value_of_an_order() -> None:
     assert "30.000 is less than the least value of an order, 100" in str(error)
     assert error.nearest == ("0.004",) and made(rich, size="0.004", price="30000")
     assert made(rich, size="0.001", price=None, type="MARKET")  # whose value nobody knows
+    richer = Instrument("BTCUSDT", Decimal("0.10"), Decimal("0.001"), min_notional=Decimal("123456.7"))
+    error = refused("size", instrument=richer, size="4.115", price="30000.1")
+    assert "123450.4115 is less than" in str(error) and error.nearest == ("4.116",)
+    assert made(richer, size="4.116", price="30000.1")
 
 
 def test_price_steps_of_the_caller() -> None:

@@ -51,6 +51,8 @@ def test_contracts_and_base_quantity() -> None:
     contracts = known()
     assert contracts.base("XBTUSDTM", Decimal(-3)) == Decimal("-0.003")
     assert contracts.of_size("XBTUSDTM", "0.0030") == 3
+    assert contracts.of_size("XBTUSDTM", "123.456") == 123456
+    assert contracts.base("XBTUSDTM", Decimal(123456)) == Decimal("123.456")
     with pytest.raises(OrderRefused, match="no whole number of contracts") as caught:
         contracts.of_size("XBTUSDTM", "0.0035")
     assert caught.value.nearest == ("0.003", "0.004") and caught.value.field == "size"
