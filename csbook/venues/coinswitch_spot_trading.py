@@ -26,7 +26,7 @@ from typing import Any
 from csbook import json
 from csbook.credentials import Credentials, Secret
 from csbook.errors import BadMessage, OrderRefused, UsageError
-from csbook.exact import add, shift
+from csbook.exact import ZERO, add, shift
 from csbook.types import Instrument, OrderStatus, Side
 from csbook.venues.coinswitch_sio import SPOT
 from csbook.venues.coinswitch_sio_trading import SioTrading, number
@@ -47,7 +47,6 @@ QUOTES = {"coinswitchx": "INR", "c2c1": "USDT", "c2c2": "USDT"}  # exchange -> w
 _JSON = {"Content-Type": "application/json"}
 _MOST_OPEN = 25
 _DECIMALS = 18
-_ZERO = Decimal(0)
 
 # status -> ours; None: NEW or PARTIALLY_FILLED, by the quantity executed
 _STATUSES: dict[str, OrderStatus | None] = {
@@ -295,7 +294,7 @@ def _held(row: Mapping[str, Any]) -> tuple[str, Decimal, Decimal]:
     asset = word(row, "currency").upper()
     if not asset:
         raise bad(row, "currency", "an asset")
-    return asset, decimal(row, "main_balance"), optional(row, "blocked_balance_order") or _ZERO
+    return asset, decimal(row, "main_balance"), optional(row, "blocked_balance_order") or ZERO
 
 
 def _status(said: str, filled: Decimal | None) -> OrderStatus:

@@ -18,7 +18,7 @@ __all__ = ["drafted", "steps"]
 
 _LONGEST_ID = 36
 _FARTHEST = 30  # a number's first digit from its point
-_EXACT = Context(prec=200)
+_WIDE = Context(prec=200)  # a caller may write more digits than our sums have: rounded, and no error
 _ID = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_ID}}}", re.ASCII)
 
 
@@ -72,11 +72,10 @@ def drafted(
     else:
         limit = _on_grid("price", price, instrument.tick, None, None)
     least = instrument.min_notional
-    if limit is not None and least is not None and (value := _EXACT.multiply(limit, amount)) < least:
-        lots = _EXACT.divide(_EXACT.divide(least, limit), instrument.lot).to_integral_value(ROUND_CEILING)
+    if limit is not None and least is not None and (value := _WIDE.multiply(limit, amount)) < least:
+        lots = _WIDE.divide(_WIDE.divide(least, limit), instrument.lot).to_integral_value(ROUND_CEILING)
         text = f"{plain(value)} is less than the least value of an order, {plain(least)}"
-        least = _EXACT.multiply(lots, instrument.lot)
-        raise _refused("size", f"size {plain(amount)}: {text}", plain(least))
+        raise _refused("size", f"size {plain(amount)}: {text}", plain(_WIDE.multiply(lots, instrument.lot)))
     return Draft(
         symbol=instrument.symbol,
         side=chosen,
@@ -128,10 +127,10 @@ def _on_grid(field: str, value: Any, step: Decimal, least: Decimal | None, most:
         raise _refused(field, f"{field} {plain(number)} is below the least, {plain(floor)}", plain(floor))
     if most is not None and number > most:
         raise _refused(field, f"{field} {plain(number)} is above the most, {plain(most)}", plain(most))
-    count, rest = _EXACT.divmod(number, step)
+    count, rest = _WIDE.divmod(number, step)
     if rest:
-        below = _EXACT.multiply(count, step)
-        above = _EXACT.add(below, step)
+        below = _WIDE.multiply(count, step)
+        above = _WIDE.add(below, step)
         near = tuple(plain(each) for each in (below, above) if each > 0)
         text = f"{field} {plain(number)} is no multiple of {plain(step)}; the nearest are {' and '.join(near)}"
         raise _refused(field, text, *near)

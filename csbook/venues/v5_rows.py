@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from csbook.exact import add, magnitude, negate
+from csbook.exact import ZERO, add, magnitude, negate
 from csbook.types import Fill, OrderStatus, Side
 from csbook.wire.fields import bad, decimal, flag, ms, optional, symbol, word
 from csbook.wire.private import BalanceReport, OrderReport, PositionReport
@@ -35,7 +35,6 @@ _LEGS = ("BOTH", "LONG", "SHORT")  # by positionIdx
 _NO_REASON = frozenset({"", "EC_NoError", "EC_PerCancelRequest", "EC_OrigClOrdIDDoesNotExist"})
 _FILLS = frozenset({"Trade", "AdlTrade", "BustTrade", "BlockTrade"})  # execution types that an order of ours made
 _NO_FILLS = frozenset({"Funding", "Delivery", "Settle", "MovePosition", "FutureSpread", "SessionSettlePnL"})
-_ZERO = Decimal(0)
 _BEFORE_ALL = 1  # ns
 
 
@@ -203,9 +202,9 @@ def _extra(row: Mapping[str, Any], asset: str) -> Decimal:
     """What is charged on top of the fee, as India's GST: a list, or empty text."""
     extras = row.get("extraFees")
     if not isinstance(extras, list):
-        return _ZERO
-    total = _ZERO
+        return ZERO
+    total = ZERO
     for each in extras:
         if isinstance(each, dict) and word(each, "feeCoin") in ("", asset):
-            total = add(total, optional(each, "fee") or _ZERO)
+            total = add(total, optional(each, "fee") or ZERO)
     return total
