@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 
 __all__ = [
     "DIGITS",
+    "ONE",
     "ZERO",
     "add",
     "average",
@@ -28,7 +29,7 @@ DIGITS = 40
 _EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, Overflow])
 _ROUNDED = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 
 add = _EXACT.add
 subtract = _EXACT.subtract

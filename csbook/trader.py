@@ -292,6 +292,7 @@ class Trader:
             self.instruments = self._trading.read_instruments(answer.body, self._ticks)
         except BadMessage as error:
             raise error_of(Failure(Verdict.REJECTED, str(error)), "the symbols' rules") from None
+        self.account.learn(self.instruments)
 
     def _budgets(self, *endpoints: str) -> dict[str, RateBudget]:
         limits = self._trading.limits

@@ -201,6 +201,9 @@ async def test_at_kucoin_sizes_are_base_quantity_everywhere(tmp_path: Path) -> N
         assert (order.size, order.filled, order.remaining) == (D("0.010"), D("0.004"), D("0.006"))
         assert [fill.size for fill in trader.account.fills] == [D("0.004")]
         assert trader.account.positions["XBTUSDTM"].size == D("0.004")
+        book = csbook.Book("XBTUSDTM", price_decimals=1, size_decimals=0)
+        book.apply_snapshot([("91670", "20")], [("91671", "5")], receive_time_ns=order.receive_time_ns + 1)
+        assert trader.account.net_of_own(book).bid_size == 14  # a book is of contracts there
 
 
 @pytest.mark.parametrize("name", ["coinswitch-sio", "coinswitch-hft"])

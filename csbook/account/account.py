@@ -24,7 +24,7 @@ from csbook.account.positions import Exposure, Leg
 from csbook.account.resting import Resting
 from csbook.errors import BadMessage, OrderRefused, UsageError
 from csbook.exact import ZERO, add, subtract
-from csbook.types import Balance, Fill, Order, OrderStatus, Position, Trade
+from csbook.types import Balance, Fill, Instrument, Order, OrderStatus, Position, Trade
 from csbook.wire.private import BalanceReport, KeyExpired, OrderReport, PositionReport, Report, Snapshot
 
 __all__ = ["Account"]
@@ -136,6 +136,10 @@ class Account:
     def unrealised_pnl(self, symbol: str, book: Book) -> Decimal | None:
         """At the mid of the book, exact as far as the entry price is; 0 when flat; None while the book has no mid."""
         return self._holdings.unrealised_pnl(symbol, book)
+
+    def learn(self, instruments: Mapping[str, Instrument]) -> None:
+        """The symbols' rules, before any order of them: books and trades of contracts are counted by ``multiplier``."""
+        self._resting.learn(instruments)
 
     def ladder(self, symbol: str) -> Ladder:
         """Own resting orders by price; live, not to be changed."""

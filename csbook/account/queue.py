@@ -19,7 +19,7 @@ from decimal import Decimal
 
 from csbook._core import Book, level_size
 from csbook.account.shown import raw
-from csbook.exact import ZERO, add, shift, subtract
+from csbook.exact import ONE, ZERO, add, multiply, shift, subtract
 from csbook.types import Order, Side, Trade
 
 __all__ = ["Place"]
@@ -33,12 +33,25 @@ class Place:
     """The place of one order in the queue at its price. A message is O(log levels)."""
 
     __slots__ = (
-        "_depth_event_ns", "_explained_high", "_explained_low", "_found", "_fresh", "_high", "_left", "_low", "_others",
-        "_raw_price", "_reached", "_size_before", "order",
+        "_depth_event_ns",
+        "_explained_high",
+        "_explained_low",
+        "_found",
+        "_fresh",
+        "_high",
+        "_left",
+        "_low",
+        "_multiplier",
+        "_others",
+        "_raw_price",
+        "_reached",
+        "_size_before",
+        "order",
     )  # fmt: skip
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, multiplier: Decimal = ONE) -> None:
         self.order = order
+        self._multiplier = multiplier  # base quantity of what the book counts
         self._size_before: Decimal | None = None  # the level's, in the last depth message that cannot have our order
         self._others: Decimal | None = None  # what the level had beside our order in the last one; None: not joined yet
         self._low = self._high = ZERO  # as of before that message
@@ -82,7 +95,7 @@ class Place:
         if found == self._found and not (self._fresh or self._left or self._explained_high):
             self._depth_event_ns = book.event_time_ns
             return  # the usual: nothing has happened at this price
-        level = shift(Decimal(found), -book.size_decimals)
+        level = multiply(shift(Decimal(found), -book.size_decimals), self._multiplier)
         event_ns, receive_ns = book.event_time_ns, book.receive_time_ns
         if self._others is None:
             acked = order.is_resting and (
@@ -118,7 +131,7 @@ class Place:
         self._found = found
 
     def on_trade(self, trade: Trade) -> None:
-        """A public trade of its symbol."""
+        """A public trade of its symbol, in base quantity."""
         order = self.order
         price = order.price
         if price is None or self._reached or trade.side is order.side:

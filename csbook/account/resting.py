@@ -1,8 +1,13 @@
-"""Own resting orders where they meet the market: in a ladder by price, in the books that show them, in the queue."""
+"""Own resting orders where they meet the market: in a ladder by price, in the books that show them, in the queue.
+
+Sizes of the account are base quantity. Where a venue counts contracts (fact sheet kucoin, section 2.1), its books and
+trades do, too: own sizes are taken out of a book in contracts, depth and trades come to a queue in base quantity.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from csbook._core import Book, Top
@@ -10,8 +15,8 @@ from csbook.account.ladder import Ladder
 from csbook.account.orders import Entry
 from csbook.account.queue import Place
 from csbook.account.shown import Shown
-from csbook.exact import ZERO, negate, subtract
-from csbook.types import Trade
+from csbook.exact import ONE, ZERO, multiply, negate, parts, subtract
+from csbook.types import Instrument, Trade
 
 __all__ = ["Resting"]
 
@@ -23,6 +28,11 @@ class Resting:
         self._ladders: dict[str, Ladder] = {}
         self._shown: dict[str, list[Shown]] = {}
         self._places: dict[str, dict[str, Place]] = {}
+        self._multipliers: dict[str, Decimal] = {}  # of symbols that are counted in contracts
+
+    def learn(self, instruments: Mapping[str, Instrument]) -> None:
+        """What a contract is of these symbols; before any order of them."""
+        self._multipliers = {name: each.multiplier for name, each in instruments.items() if each.multiplier != ONE}
 
     def ladder(self, symbol: str) -> Ladder:
         ladder = self._ladders.get(symbol)
@@ -40,7 +50,7 @@ class Resting:
         place = places.get(entry.key)
         if price is not None and not order.is_terminal:
             if place is None or place.order.price != price:
-                places[entry.key] = Place(order)
+                places[entry.key] = Place(order, self._multipliers.get(order.symbol, ONE))
             else:
                 place.order = order
             self._rest(entry, (price, order.remaining) if order.is_resting else None)
@@ -78,7 +88,13 @@ class Resting:
             steps.append(now)
         for shown in books:
             for price, change in steps:
-                shown.change((order.side, price, change, order.event_time_ns, order.receive_time_ns))
+                counted = self._counted(order.symbol, change)
+                shown.change((order.side, price, counted, order.event_time_ns, order.receive_time_ns))
+
+    def _counted(self, symbol: str, size: Decimal) -> Decimal:
+        """A size as the book counts it. An order is of whole contracts."""
+        multiplier = self._multipliers.get(symbol)
+        return size if multiplier is None else parts(size, multiplier)[0]
 
     def net_of_own(self, book: Book, entries: Iterable[Entry]) -> Top:
         """The touch without own orders; ``entries`` are all that may rest, for a book not asked about before."""
@@ -91,7 +107,8 @@ class Resting:
             order = entry.order
             if entry.displayed is not None and order.symbol == book.symbol:
                 price, size = entry.displayed
-                shown.change((order.side, price, size, order.event_time_ns, order.receive_time_ns))
+                counted = self._counted(order.symbol, size)
+                shown.change((order.side, price, counted, order.event_time_ns, order.receive_time_ns))
         self._shown[book.symbol] = [*(other for other in known if other.book() is not None), shown]
         return shown.net(book)
 
@@ -104,5 +121,11 @@ class Resting:
             place.on_depth(book)
 
     def on_trade(self, trade: Trade) -> None:
-        for place in self._places.get(trade.symbol, {}).values():
+        places = self._places.get(trade.symbol)
+        if not places:
+            return
+        multiplier = self._multipliers.get(trade.symbol)
+        if multiplier is not None:
+            trade = replace(trade, size=multiply(trade.size, multiplier))
+        for place in places.values():
             place.on_trade(trade)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from csbook.errors import BadMessage, OrderRefused
-from csbook.exact import add, multiply, parts, subtract
+from csbook.exact import ONE, ZERO, add, multiply, parts, subtract
 from csbook.types import Fill, Instrument, OrderStatus, Side
 from csbook.wire.fields import bad, decimal, flag, ms, optional, symbol, word
 from csbook.wire.private import BalanceReport, OrderReport, PositionReport
@@ -60,7 +60,7 @@ class Contracts:
             raise OrderRefused(f"contract {name} is not known; read the instruments first", field="symbol")
         contracts, rest = parts(Decimal(size), multiplier)
         if rest or contracts <= 0:
-            nearest = [contracts, add(contracts, Decimal(1))] if contracts > 0 else [Decimal(1)]
+            nearest = [contracts, add(contracts, ONE)] if contracts > 0 else [ONE]
             valid = tuple(f"{multiply(each, multiplier):f}" for each in nearest)
             text = f"size {size} is no whole number of contracts of {multiplier}; nearest: {' and '.join(valid)}"
             raise OrderRefused(text, field="size", nearest=valid)
@@ -229,7 +229,7 @@ def wallet(row: Mapping[str, Any], receive_time_ns: int) -> BalanceReport:
 
 def overview(row: Mapping[str, Any], receive_time_ns: int) -> BalanceReport:
     """``account-overview``: the wallet is the equity without what is not realised."""
-    held = subtract(decimal(row, "accountEquity"), optional(row, "unrealisedPNL") or Decimal(0))
+    held = subtract(decimal(row, "accountEquity"), optional(row, "unrealisedPNL") or ZERO)
     available = optional(row, "availableBalance")
     return BalanceReport(_currency(row), held, available, receive_time_ns=receive_time_ns)
 
@@ -245,9 +245,9 @@ def instruments(rows: list[dict[str, Any]], ticks: Mapping[str, Decimal]) -> dic
         found[name] = Instrument(
             symbol=name,
             tick=ticks[name] if name in ticks else decimal(row, "tickSize", positive=True),
-            lot=lot * multiplier,
-            min_size=lot * multiplier,
-            max_size=None if most is None else most * multiplier,
+            lot=multiply(lot, multiplier),
+            min_size=multiply(lot, multiplier),
+            max_size=None if most is None else multiply(most, multiplier),
             multiplier=multiplier,
             status=word(row, "status"),
         )
