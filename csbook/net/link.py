@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from typing import Any
 
 from picows import WSCloseCode, WSTransport
@@ -30,7 +31,7 @@ _LOG = logging.getLogger("csbook.net")
 _SOON = 0.001  # seconds: the shortest timer, so that a clock that lags behind the loop's does not make it spin
 
 
-class Link:
+class Link(ABC):
     """A socket with its reader, its watchdog and its backoff. Implements ``_intake.Line`` but for ``cold``."""
 
     def __init__(
@@ -70,21 +71,21 @@ class Link:
 
     # -- the subclass's part ----------------------------------------------------------------------------------------
 
+    @abstractmethod
     async def _address(self) -> str:
         """Where to dial, once it may be dialled. Raises a CsbookError that a later try may not meet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _greet(self) -> None:
         """The handshake is done: send what comes first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _lost(self, reason: str) -> None:
         """The connection is gone; called before anything is awaited."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _failed(self, error: CsbookError) -> None:
         """A try to connect again failed."""
-        raise NotImplementedError
 
     def _undialled(self, error: ConnectError) -> ConnectError:
         """What to raise for a dial that failed."""
@@ -286,9 +287,9 @@ class Link:
     def disconnected(self) -> None:
         self._drop("connection lost")
 
+    @abstractmethod
     def cold(self, payload: bytes, receive_time_ns: int) -> None:
         """A message that is not the router's."""
-        raise NotImplementedError
 
     def refused(self) -> None:
         """The router refused a message; a link without a router hears of none."""
