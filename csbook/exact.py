@@ -15,6 +15,7 @@ __all__ = [
     "ZERO",
     "add",
     "average",
+    "decimals_of",
     "magnitude",
     "multiply",
     "negate",
@@ -44,3 +45,10 @@ magnitude = Decimal.copy_abs
 def average(value: Decimal, size: Decimal) -> Decimal:
     """value / size, rounded half-even to 40 digits."""
     return _ROUNDED.divide(value, size)
+
+
+def decimals_of(number: Decimal) -> int:
+    """How many decimals a number, or a multiple of it, can have: 1 for 0.10, 0 for 5 and 50."""
+    exponent = stripped(number).as_tuple().exponent
+    assert isinstance(exponent, int), number
+    return max(0, -exponent)

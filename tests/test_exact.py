@@ -6,7 +6,7 @@ from decimal import Decimal, Inexact, localcontext
 
 import pytest
 
-from csbook.exact import add, average, magnitude, multiply, negate, parts, shift, stripped, subtract
+from csbook.exact import add, average, decimals_of, magnitude, multiply, negate, parts, shift, stripped, subtract
 
 LARGE = Decimal("9" * 40)
 SMALL = Decimal("1e-40")
@@ -42,3 +42,12 @@ def test_nothing_that_has_a_name_here_rounds(digits: int) -> None:
         assert str(stripped(Decimal("123.4500"))) == "123.45"
         assert parts(Decimal("123.456"), Decimal("0.1")) == (1234, Decimal("0.056"))
         assert magnitude(Decimal("-123.456")) == Decimal("123.456")
+
+
+@pytest.mark.parametrize(
+    ("step", "decimals"),
+    [("0.10", 1), ("0.001", 3), ("1", 0), ("50", 0), ("5E-9", 9), ("1E+2", 0), ("0.25", 2), ("0.0120", 3)],
+)
+def test_the_decimals_of_a_step(step: str, decimals: int) -> None:
+    with localcontext(prec=1):
+        assert decimals_of(Decimal(step)) == decimals

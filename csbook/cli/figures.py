@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from decimal import Decimal
 
 from csbook._core import Book
 
@@ -18,7 +17,6 @@ __all__ = [
     "age",
     "clock_time",
     "count",
-    "decimals_of",
     "duration",
     "exact",
     "needed",
@@ -55,12 +53,6 @@ def exact(raw: int, scale: int, shown: int) -> str:
         return sign + digits
     digits = digits.rjust(shown + 1, "0")
     return f"{sign}{digits[:-shown]}.{digits[-shown:]}"
-
-
-def decimals_of(number: Decimal) -> int:
-    """The decimals that a number has, trailing zeros not counted."""
-    exponent = number.normalize().as_tuple().exponent
-    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
 
 
 def quantity(value: float | None, decimals: int = 2, *, signed: bool = False) -> str:

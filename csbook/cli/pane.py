@@ -12,6 +12,7 @@ from csbook.cli.figures import Grid
 from csbook.cli.paint import BAD, DEAD, LABEL, OWN, PLAIN, QUIET, STRONG, Row, fill
 from csbook.cli.quoting import Own, held, profit, quote
 from csbook.cli.scene import Scene
+from csbook.exact import decimals_of
 from csbook.types import Side, State, Trade
 
 __all__ = ["head", "pane"]
@@ -93,7 +94,7 @@ def trades(scene: Scene, grid: Grid, width: int, count: int) -> list[Row]:
     shown = scene.trades[: max(0, count)]
     if not shown:
         return []
-    grid.size_decimals = max(grid.size_decimals, *(min(8, figures.decimals_of(trade.size)) for trade in shown))
+    grid.size_decimals = max(grid.size_decimals, *(min(8, decimals_of(trade.size)) for trade in shown))
     live = scene.book.state is State.LIVE
     return [_trade(trade, grid, width, live) for trade in shown]
 

@@ -9,20 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from csbook.errors import BadMessage
-from csbook.exact import stripped
+from csbook.exact import decimals_of
 from csbook.types import Instrument
 from csbook.venues.dialect import Dialect
 
-__all__ = ["Rules", "decimals_of", "read_rules", "scales_of"]
+__all__ = ["Rules", "read_rules", "scales_of"]
 
 _ROOM = 2  # decimals beyond the grid, so that a finer tick later on still fits
-
-
-def decimals_of(step: Decimal) -> int:
-    """How many decimals a multiple of ``step`` can have: 1 for 0.10, 0 for 5 and 50."""
-    exponent = stripped(step).as_tuple().exponent
-    assert isinstance(exponent, int), step
-    return max(0, -exponent)
 
 
 def scales_of(instrument: Instrument) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 
 import pytest
 
@@ -76,10 +75,6 @@ def test_quantities_without_a_number_are_a_dash() -> None:
     assert figures.quantity(math.nan) == figures.quantity(math.inf) == figures.quantity(None) == "-"
     assert figures.quantity(0.416, 2, signed=True) == "+0.42"
     assert figures.count(1234567.4) == "1,234,567"
-
-
-def test_decimals_of() -> None:
-    assert [figures.decimals_of(Decimal(text)) for text in ("0.0120", "1E+3", "5", "0.1")] == [3, 0, 0, 1]
 
 
 def test_printable_takes_the_power_from_a_text() -> None:

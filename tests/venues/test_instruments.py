@@ -6,14 +6,7 @@ import pytest
 
 from csbook.errors import BadMessage
 from csbook.types import Instrument
-from csbook.venues.instruments import Rules, decimals_of, scales_of
-
-
-@pytest.mark.parametrize(
-    ("step", "decimals"), [("0.10", 1), ("0.001", 3), ("1", 0), ("50", 0), ("5E-9", 9), ("1E+2", 0), ("0.25", 2)]
-)
-def test_the_decimals_of_a_step(step: str, decimals: int) -> None:
-    assert decimals_of(Decimal(step)) == decimals
+from csbook.venues.instruments import Rules, scales_of
 
 
 def test_a_book_has_room_for_a_finer_tick() -> None:
